@@ -1,0 +1,22 @@
+// Values that an adopter rarely changes. `deployment.ts` may override every one of them.
+export const defaults = {
+  /** Seconds between two Route 53 probes of one endpoint: Route 53 offers 10 or 30. */
+  healthCheckIntervalS: 10,
+  /** Failed probes in a row before a checker calls an endpoint unhealthy. */
+  healthCheckFailureThreshold: 3,
+  /** TTL of the zone and global CNAMEs, in seconds. A dead region is answered for at most this long after detection. */
+  recordTtlS: 30,
+  /** Longest TTL that the schema accepts: alias records to load balancers have 60 s, fixed by AWS. */
+  recordTtlMaxS: 60,
+  /** A bundle or directory older than this is refused, and the region fails closed. */
+  bundleMaxAgeH: 72,
+  /** From this age on, an alarm. */
+  bundleWarnAgeH: 24,
+  /** How long a client waits for one answer before it counts it as failed, in milliseconds. */
+  clientTimeoutMs: 1000,
+  /** Days for which the audit bucket refuses to delete a record. */
+  auditRetentionDays: 365,
+  /** Availability zones that a cell spans. */
+  azCount: 2,
+  gateway: { cpu: 1024, memoryMiB: 2048, minTasks: 2, maxTasks: 10 },
+} as const

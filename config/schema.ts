@@ -1,0 +1,196 @@
+import { z } from 'zod'
+import { defaults } from './defaults.ts'
+
+/**
+ * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
+ * Throws a ConfigError whose message has one line a fault, each with the path of the value.
+ */
+export function resolveDeployment(input: unknown, environment?: string): Deployment {
+  const parsed = deploymentSchema.safeParse(input)
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue))
+  const { environments, ...rest } = parsed.data
+  const name = environment ?? Object.keys(environments)[0]
+  const chosen = name === undefined ? undefined : environments[name]
+  if (name === undefined || chosen === undefined) {
+    throw new ConfigError([`environments: no environment ${JSON.stringify(name)}, there are ${Object.keys(environments).join(', ')}`])
+  }
+  const deployment = { ...rest, ...chosen, environment: name }
+  const faults = crossFieldFaults(deployment)
+  if (faults.length > 0) throw new ConfigError(faults)
+  return deployment
+}
+
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(`config/deployment.ts: ${faults.join('\nconfig/deployment.ts: ')}`)
+    this.faults = faults
+  }
+}
+
+const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')
+const account = z.string().regex(/^\d{12}$/, 'is not a 12-digit AWS account id')
+const label = z.string().regex(/^[a-z][a-z0-9-]{0,14}$/, 'must be lower case letters, digits and hyphens, at most 15 characters')
+
+const domainName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/, 'is not a domain name in lower case')
+
+const zone = z.strictObject({
+  /** The AWS regions of this jurisdiction. */
+  regions: z.array(region).min(1, 'needs at least one region'),
+  /** Answers for the zone while healthy. Default: the first of `regions`. */
+  primary: region.optional(),
+  /** Takes over when the primary is unhealthy. Default: none, the zone then fails closed. */
+  standby: region.optional(),
+})
+
+const environmentSchema = z.strictObject({
+  accounts: z.strictObject({
+    /** Holds the control plane and the bundle signing key. */
+    control: account,
+    /** Holds every cell, unless `zones` gives one of its own to a zone. */
+    workload: account,
+    zones: z.record(label, account).default({}),
+  }),
+  /** Replaces the deployment's domain, so that two environments can live side by side. */
+  domain: domainName.optional(),
+  /**
+   * Who made the hosted zone of the domain: the dns stack (`created`), or somebody else (`imported`: needs `hostedZoneId`).
+   * Apart from `hostedZoneId`, because pinning the id of a zone that the dns stack made must not remove it from that stack.
+   */
+  hostedZone: z.enum(['created', 'imported']).default('created'),
+  /** Id of the hosted zone, written by `aegis pin`. Default: a marked placeholder that deploy refuses. */
+  hostedZoneId: z
+    .string()
+    .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
+    .optional(),
+  /**
+   * Regions where the global table already has a replica. CloudFormation adds or removes one replica an
+   * update, so from the first deploy on each change is one region. Default: none yet, created with all.
+   */
+  deployedReplicas: z.array(region).optional(),
+})
+
+const deploymentSchema = z.strictObject({
+  /** First part of every resource name. */
+  name: label,
+  /** Public domain under which regional, zone and global names are made. */
+  domain: domainName,
+  /** Folder with the agents' documents, the tool registry and the tenants. Deploy refuses `demo`. */
+  documentsDir: z.string().min(1).default('demo'),
+  /** Jurisdictions by id. A tenant of a zone is served by that zone's regions alone. */
+  zones: z.record(label, zone),
+  /** Region of the control plane and of the first replica of the global table. */
+  homeRegion: region,
+  /** Region of the routing stack. Not one that serves, so that losing a cell never takes its own way out along. */
+  routingRegion: region,
+  healthCheckIntervalS: z
+    .union([z.literal(10), z.literal(30)], 'must be 10 or 30, the intervals that Route 53 offers')
+    .default(defaults.healthCheckIntervalS),
+  healthCheckFailureThreshold: z.int().min(1).max(10).default(defaults.healthCheckFailureThreshold),
+  recordTtlS: z
+    .int()
+    .min(1)
+    .max(defaults.recordTtlMaxS, `must be at most ${defaults.recordTtlMaxS} seconds, or a lost region is answered for too long`)
+    .default(defaults.recordTtlS),
+  bundleMaxAgeH: z
+    .int()
+    .min(1)
+    .max(24 * 30)
+    .default(defaults.bundleMaxAgeH),
+  bundleWarnAgeH: z.int().min(1).default(defaults.bundleWarnAgeH),
+  clientTimeoutMs: z.int().min(50).default(defaults.clientTimeoutMs),
+  /** S3 object lock of the audit bucket, in governance mode. Shorter than the law asks of you is your risk. */
+  auditRetentionDays: z
+    .int()
+    .min(1)
+    .max(365 * 100)
+    .default(defaults.auditRetentionDays),
+  /** Availability zones of a cell, 2 or 3. Address space for 3 is kept free, so raising it replaces no subnet. */
+  azCount: z.int().min(2, 'must be 2 or 3').max(3, 'must be 2 or 3').default(defaults.azCount),
+  gateway: z
+    .strictObject({
+      cpu: z.int().default(defaults.gateway.cpu),
+      memoryMiB: z.int().default(defaults.gateway.memoryMiB),
+      minTasks: z.int().min(2, 'must be at least 2: one task is no availability').default(defaults.gateway.minTasks),
+      maxTasks: z.int().min(2).default(defaults.gateway.maxTasks),
+    })
+    .prefault({}),
+  environments: z.record(label, environmentSchema),
+})
+
+export type DeploymentInput = z.input<typeof deploymentSchema>
+type Resolved = z.output<typeof deploymentSchema>
+export type EnvironmentConfig = z.output<typeof environmentSchema>
+/** A checked deployment in one environment. Durations carry their unit in the name. */
+export type Deployment = Omit<Resolved, 'environments'> & EnvironmentConfig & { environment: string }
+
+/** Every serving region with its zone, in the order of the configuration. */
+export function regionsOf(deployment: Deployment): { region: string; zone: string }[] {
+  return Object.entries(deployment.zones).flatMap(([zone, { regions }]) => regions.map((region) => ({ region, zone })))
+}
+
+/** The region that answers for a zone while it is healthy. */
+export function primaryOf(deployment: Deployment, zone: string): string {
+  const found = deployment.zones[zone]
+  const primary = found?.primary ?? found?.regions[0]
+  if (primary === undefined) throw new ConfigError([`zones: no zone ${JSON.stringify(zone)}`])
+  return primary
+}
+
+/** The account that holds a zone's cells. */
+export function accountOf(deployment: Deployment, zone: string): string {
+  return deployment.accounts.zones[zone] ?? deployment.accounts.workload
+}
+
+function crossFieldFaults(deployment: Deployment): string[] {
+  const faults: string[] = []
+  const zoneOfRegion = new Map<string, string>()
+  for (const [id, { regions, primary, standby }] of Object.entries(deployment.zones)) {
+    if (id === 'global') faults.push('zones.global: this name is taken by tenants with binding none')
+    for (const region of regions) {
+      const other = zoneOfRegion.get(region)
+      if (other === id) faults.push(`zones.${id}.regions: ${region} is named twice`)
+      else if (other !== undefined)
+        faults.push(`zones.${id}.regions: ${region} is in two zones, ${other} and ${id}; a region belongs to one jurisdiction`)
+      zoneOfRegion.set(region, id)
+    }
+    if (primary !== undefined && !regions.includes(primary))
+      faults.push(`zones.${id}.primary: ${primary} is not a region of zone ${id} (${regions.join(', ')})`)
+    if (standby !== undefined && !regions.includes(standby))
+      faults.push(
+        `zones.${id}.standby: ${standby} is not a region of zone ${id} (${regions.join(', ')}); failing over to it would export the zone's data`,
+      )
+    if (standby !== undefined && standby === (primary ?? regions[0])) faults.push(`zones.${id}.standby: ${standby} is the primary itself`)
+  }
+  if (zoneOfRegion.size === 0) faults.push('zones: needs at least one zone')
+  if (!zoneOfRegion.has(deployment.homeRegion)) faults.push(`homeRegion: ${deployment.homeRegion} serves no zone`)
+  if (zoneOfRegion.has(deployment.routingRegion))
+    faults.push(`routingRegion: ${deployment.routingRegion} is a serving region; routing must outlive every cell`)
+  if (deployment.bundleWarnAgeH >= deployment.bundleMaxAgeH)
+    faults.push(`bundleWarnAgeH: ${deployment.bundleWarnAgeH} must be less than bundleMaxAgeH ${deployment.bundleMaxAgeH}`)
+  if (deployment.gateway.maxTasks < deployment.gateway.minTasks)
+    faults.push(`gateway.maxTasks: ${deployment.gateway.maxTasks} is less than minTasks ${deployment.gateway.minTasks}`)
+  for (const zone of Object.keys(deployment.accounts.zones)) {
+    if (deployment.zones[zone] === undefined) faults.push(`environments.${deployment.environment}.accounts.zones.${zone}: no such zone`)
+  }
+  faults.push(...replicaFaults(deployment, [...zoneOfRegion.keys()]))
+  return faults
+}
+
+/** CloudFormation changes one replica of a global table per update (AWS::DynamoDB::GlobalTable, "Replicas"). */
+function replicaFaults({ deployedReplicas, environment }: Deployment, wanted: string[]): string[] {
+  if (deployedReplicas === undefined) return []
+  const path = `environments.${environment}.deployedReplicas`
+  const added = wanted.filter((region) => !deployedReplicas.includes(region))
+  const removed = deployedReplicas.filter((region) => !wanted.includes(region))
+  if (added.length + removed.length <= 1) return []
+  const change = [...added.map((region) => `+${region}`), ...removed.map((region) => `-${region}`)].join(' ')
+  return [`${path}: ${change} is more than one change of replicas; a global table takes one a deploy, so deploy them one by one`]
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const at = (path: readonly PropertyKey[]) => (path.length === 0 ? 'the deployment' : path.map(String).join('.'))
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at([...issue.path, key])}: unknown key`)
+  return [`${at(issue.path)}: ${issue.message}`]
+}

@@ -1,0 +1,12 @@
+import type { Config } from 'jest'
+
+export default {
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // What needs a tool that npm does not bring: `npm run test:full` and the load tests.
+  testPathIgnorePatterns: ['<rootDir>/test/full/', '<rootDir>/test/load/'],
+  extensionsToTreatAsEsm: ['.ts'],
+  transform: { '\\.ts$': '<rootDir>/test/support/strip-types.js' },
+  coverageProvider: 'v8',
+  collectCoverageFrom: ['config/**/*.ts', 'lib/**/*.ts', 'runtime/**/*.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/.aegis', '<rootDir>/reports', '<rootDir>/.tools'],
+} satisfies Config

@@ -1,0 +1,36 @@
+import { createPublicKey } from 'node:crypto'
+import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import { calculateJwkThumbprint, type JWK } from 'jose'
+import type { Signer } from '../model/ports.ts'
+import { derToJose } from './ecdsa.ts'
+
+export interface KmsSigner extends Signer {
+  /** The public half, with its `kid` and `alg`. */
+  readonly publicJwk: JWK
+}
+
+/**
+ * A signer whose private key never leaves KMS (ECC_NIST_P256, ECDSA_SHA_256).
+ * @param keyId key id, ARN or alias
+ * @throws when the key does not exist or is not P-256
+ */
+export async function kmsSigner(client: KMSClient, keyId: string): Promise<KmsSigner> {
+  const publicJwk = await kmsPublicJwk(client, keyId)
+  const sign = async (message: Uint8Array) => {
+    const { Signature } = await client.send(
+      new SignCommand({ KeyId: keyId, Message: message, MessageType: 'RAW', SigningAlgorithm: 'ECDSA_SHA_256' }),
+    )
+    if (Signature === undefined) throw new Error(`KMS returned no signature for ${keyId}`)
+    return derToJose(Signature)
+  }
+  return { keyId: publicJwk.kid ?? '', publicJwk, sign }
+}
+
+/** The public half of a KMS key as a JWK whose `kid` is its RFC 7638 thumbprint. */
+export async function kmsPublicJwk(client: KMSClient, keyId: string): Promise<JWK> {
+  const { PublicKey } = await client.send(new GetPublicKeyCommand({ KeyId: keyId }))
+  if (PublicKey === undefined) throw new Error(`KMS returned no public key for ${keyId}`)
+  const jwk = createPublicKey({ key: Buffer.from(PublicKey), format: 'der', type: 'spki' }).export({ format: 'jwk' }) as JWK
+  if (jwk.kty !== 'EC' || jwk.crv !== 'P-256') throw new Error(`key ${keyId} is ${jwk.kty} ${jwk.crv}, only EC P-256 signs here`)
+  return { ...jwk, kid: await calculateJwkThumbprint(jwk), alg: 'ES256', use: 'sig' }
+}

@@ -1,0 +1,23 @@
+/** Where a tenant may be served: anywhere, in its zone, or in its one active region. */
+export type Binding = 'none' | 'zone' | 'region'
+
+/** The zone of tenants with binding `none`, in tokens, inputs and records. */
+export const GLOBAL_ZONE = 'global'
+
+export type TenantMode = 'enforce' | 'shadow'
+
+/** A tenant as the signed directory declares it. */
+export interface Tenant {
+  id: string
+  /** A zone, or `global` with binding `none`. */
+  zone: string
+  /** Null with binding `none`. */
+  homeRegion: string | null
+  binding: Binding
+  mode: TenantMode
+}
+
+/** The one region that serves a region-bound tenant; null when the binding does not pin one. */
+export function activeRegionOf(tenant: Tenant): string | null {
+  return tenant.binding === 'region' ? tenant.homeRegion : null
+}
