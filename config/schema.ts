@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defaults } from './defaults.ts'
+import { deploymentFaults, environmentFaults } from './faults.ts'
 
 /**
  * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
@@ -10,12 +11,13 @@ export function resolveDeployment(input: unknown, environment?: string): Deploym
   if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue))
   const { environments, ...rest } = parsed.data
   const name = environment ?? Object.keys(environments)[0]
-  const chosen = name === undefined ? undefined : environments[name]
-  if (name === undefined || chosen === undefined) {
+  if (name === undefined) throw new ConfigError(['environments: needs at least one environment'])
+  const chosen = Object.hasOwn(environments, name) ? environments[name] : undefined
+  if (chosen === undefined) {
     throw new ConfigError([`environments: no environment ${JSON.stringify(name)}, there are ${Object.keys(environments).join(', ')}`])
   }
   const deployment = { ...rest, ...chosen, environment: name }
-  const faults = crossFieldFaults(deployment)
+  const faults = [...deploymentFaults(deployment), ...environmentFaults(parsed.data)]
   if (faults.length > 0) throw new ConfigError(faults)
   return deployment
 }
@@ -31,7 +33,12 @@ export class ConfigError extends Error {
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')
 const account = z.string().regex(/^\d{12}$/, 'is not a 12-digit AWS account id')
-const label = z.string().regex(/^[a-z][a-z0-9-]{0,14}$/, 'must be lower case letters, digits and hyphens, at most 15 characters')
+const label = z
+  .string()
+  .regex(
+    /^[a-z]([a-z0-9-]{0,13}[a-z0-9])?$/,
+    'must be lower case letters, digits and inner hyphens, from a letter on, at most 15 characters',
+  )
 
 const domainName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/, 'is not a domain name in lower case')
 
@@ -72,8 +79,8 @@ const environmentSchema = z.strictObject({
 })
 
 const deploymentSchema = z.strictObject({
-  /** First part of every resource name. */
-  name: label,
+  /** First part of every resource name. AWS keeps some beginnings for itself (SSM parameters, load balancers, buckets). */
+  name: label.refine((name) => !/^(aws|ssm|internal|sthree|xn--)/.test(name), 'must not begin with aws, ssm, internal, sthree or xn--'),
   /** Public domain under which regional, zone and global names are made. */
   domain: domainName,
   /** Folder with the agents' documents, the tool registry and the tenants. Deploy refuses `demo`. */
@@ -120,7 +127,8 @@ const deploymentSchema = z.strictObject({
 })
 
 export type DeploymentInput = z.input<typeof deploymentSchema>
-type Resolved = z.output<typeof deploymentSchema>
+/** A checked deployment with all its environments. */
+export type Resolved = z.output<typeof deploymentSchema>
 export type EnvironmentConfig = z.output<typeof environmentSchema>
 /** A checked deployment in one environment. Durations carry their unit in the name. */
 export type Deployment = Omit<Resolved, 'environments'> & EnvironmentConfig & { environment: string }
@@ -141,52 +149,6 @@ export function primaryOf(deployment: Deployment, zone: string): string {
 /** The account that holds a zone's cells. */
 export function accountOf(deployment: Deployment, zone: string): string {
   return deployment.accounts.zones[zone] ?? deployment.accounts.workload
-}
-
-function crossFieldFaults(deployment: Deployment): string[] {
-  const faults: string[] = []
-  const zoneOfRegion = new Map<string, string>()
-  for (const [id, { regions, primary, standby }] of Object.entries(deployment.zones)) {
-    if (id === 'global') faults.push('zones.global: this name is taken by tenants with binding none')
-    for (const region of regions) {
-      const other = zoneOfRegion.get(region)
-      if (other === id) faults.push(`zones.${id}.regions: ${region} is named twice`)
-      else if (other !== undefined)
-        faults.push(`zones.${id}.regions: ${region} is in two zones, ${other} and ${id}; a region belongs to one jurisdiction`)
-      zoneOfRegion.set(region, id)
-    }
-    if (primary !== undefined && !regions.includes(primary))
-      faults.push(`zones.${id}.primary: ${primary} is not a region of zone ${id} (${regions.join(', ')})`)
-    if (standby !== undefined && !regions.includes(standby))
-      faults.push(
-        `zones.${id}.standby: ${standby} is not a region of zone ${id} (${regions.join(', ')}); failing over to it would export the zone's data`,
-      )
-    if (standby !== undefined && standby === (primary ?? regions[0])) faults.push(`zones.${id}.standby: ${standby} is the primary itself`)
-  }
-  if (zoneOfRegion.size === 0) faults.push('zones: needs at least one zone')
-  if (!zoneOfRegion.has(deployment.homeRegion)) faults.push(`homeRegion: ${deployment.homeRegion} serves no zone`)
-  if (zoneOfRegion.has(deployment.routingRegion))
-    faults.push(`routingRegion: ${deployment.routingRegion} is a serving region; routing must outlive every cell`)
-  if (deployment.bundleWarnAgeH >= deployment.bundleMaxAgeH)
-    faults.push(`bundleWarnAgeH: ${deployment.bundleWarnAgeH} must be less than bundleMaxAgeH ${deployment.bundleMaxAgeH}`)
-  if (deployment.gateway.maxTasks < deployment.gateway.minTasks)
-    faults.push(`gateway.maxTasks: ${deployment.gateway.maxTasks} is less than minTasks ${deployment.gateway.minTasks}`)
-  for (const zone of Object.keys(deployment.accounts.zones)) {
-    if (deployment.zones[zone] === undefined) faults.push(`environments.${deployment.environment}.accounts.zones.${zone}: no such zone`)
-  }
-  faults.push(...replicaFaults(deployment, [...zoneOfRegion.keys()]))
-  return faults
-}
-
-/** CloudFormation changes one replica of a global table per update (AWS::DynamoDB::GlobalTable, "Replicas"). */
-function replicaFaults({ deployedReplicas, environment }: Deployment, wanted: string[]): string[] {
-  if (deployedReplicas === undefined) return []
-  const path = `environments.${environment}.deployedReplicas`
-  const added = wanted.filter((region) => !deployedReplicas.includes(region))
-  const removed = deployedReplicas.filter((region) => !wanted.includes(region))
-  if (added.length + removed.length <= 1) return []
-  const change = [...added.map((region) => `+${region}`), ...removed.map((region) => `-${region}`)].join(' ')
-  return [`${path}: ${change} is more than one change of replicas; a global table takes one a deploy, so deploy them one by one`]
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {

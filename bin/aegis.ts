@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url'
+import { App } from 'aws-cdk-lib/core'
+import { z } from 'zod'
+import { deployment } from '../config/deployment.ts'
+import { ConfigError, resolveDeployment } from '../config/schema.ts'
+import { loadTrustRoot, TrustRootError } from '../config/trust.ts'
+import { addStacks } from '../lib/aegis-app.ts'
+import { addNagChecks } from '../lib/nag/checks.ts'
+import { PLACEHOLDER_IMAGE_TAG } from '../lib/placeholders.ts'
+
+/** What `cdk synth -c key=value` may say. */
+const contextSchema = z.object({
+  /** An environment of `config/deployment.ts`. Default: the first. */
+  environment: z.string().min(1).optional(),
+  /** JWKS of the bundle signing keys. Default: `config/trust/<environment>.json`, else a marked placeholder. */
+  trustFile: z.string().min(1).optional(),
+  /** Tag of the gateway's image. Default: a marked placeholder. */
+  imageTag: z
+    .string()
+    .regex(/^\w[\w.-]{0,127}$/, 'is not an image tag')
+    .default(PLACEHOLDER_IMAGE_TAG),
+})
+
+const TRUST_FOLDER = fileURLToPath(new URL('../config/trust', import.meta.url))
+
+class ContextError extends Error {}
+
+/** Exit codes, as everywhere in Aegis. */
+const CHECK_FAILED = 1
+const BAD_CONFIGURATION = 2
+
+try {
+  const app = new App()
+  const context = readContext(app)
+  const resolved = resolveDeployment(deployment, context.environment)
+  addNagChecks(app)
+  addStacks(app, {
+    deployment: resolved,
+    trustRoot: loadTrustRoot(TRUST_FOLDER, resolved.environment, context.trustFile),
+    imageTag: context.imageTag,
+  })
+  app.synth()
+} catch (error) {
+  process.exitCode = explain(error)
+}
+
+/**
+ * Tells a fault of whoever configures in a line each; a stack trace is for our own faults, which are thrown on.
+ * @returns the exit code
+ */
+function explain(error: unknown): number {
+  if (error instanceof ConfigError || error instanceof TrustRootError || error instanceof ContextError) {
+    console.error(error.message)
+    return BAD_CONFIGURATION
+  }
+  // Under the CLI a finding of the nag packs ends the command itself; run alone, the app has already printed each and then throws.
+  if (error instanceof Error && error.name === 'ValidationFailed') {
+    console.error(error.message)
+    return CHECK_FAILED
+  }
+  throw error
+}
+
+function readContext(app: App): z.output<typeof contextSchema> {
+  const given = Object.fromEntries(Object.keys(contextSchema.shape).map((key) => [key, app.node.tryGetContext(key)]))
+  const parsed = contextSchema.safeParse(given)
+  if (parsed.success) return parsed.data
+  throw new ContextError(parsed.error.issues.map(({ path, message }) => `-c ${path.join('.')}: ${message}`).join('\n'))
+}

@@ -1,0 +1,124 @@
+import type { Deployment, Resolved } from './schema.ts'
+
+/** What is wrong between the values of one environment: a line a fault, each with the path of the value. */
+export function deploymentFaults(deployment: Deployment): string[] {
+  return [
+    ...Object.keys(deployment.zones).flatMap((zone) => zoneFaults(deployment, zone)),
+    ...placeFaults(deployment),
+    ...sizeFaults(deployment),
+    ...nameFaults(deployment),
+    ...replicaFaults(deployment),
+  ]
+}
+
+/** What is wrong between environments. Two of them under one domain would write the same records. */
+export function environmentFaults({ domain, environments }: Resolved): string[] {
+  const owner = new Map<string, string>()
+  return Object.entries(environments).flatMap(([name, environment]) => {
+    const used = environment.domain ?? domain
+    const other = owner.get(used)
+    owner.set(used, name)
+    return other === undefined ? [] : [`environments.${name}.domain: ${used} is the domain of ${other} too; give each environment its own`]
+  })
+}
+
+function zoneFaults({ zones }: Deployment, id: string): string[] {
+  const { regions, primary, standby } = zones[id] as Deployment['zones'][string]
+  const faults: string[] = []
+  if (id === 'global') faults.push('zones.global: this name is taken by tenants with binding none')
+  if (REGION.test(id)) faults.push(`zones.${id}: a zone cannot have the name of a region, as both become names under the domain`)
+  for (const [index, region] of regions.entries()) {
+    if (regions.indexOf(region) < index) faults.push(`zones.${id}.regions: ${region} is named twice`)
+    // Zones before this one only, so that a shared region is told once.
+    const before = Object.keys(zones).slice(0, Object.keys(zones).indexOf(id))
+    const other = before.find((zone) => zones[zone]?.regions.includes(region))
+    if (other !== undefined)
+      faults.push(`zones.${id}.regions: ${region} is in two zones, ${other} and ${id}; a region belongs to one jurisdiction`)
+  }
+  if (primary !== undefined && !regions.includes(primary))
+    faults.push(`zones.${id}.primary: ${primary} is not a region of zone ${id} (${regions.join(', ')})`)
+  if (standby !== undefined && !regions.includes(standby))
+    faults.push(
+      `zones.${id}.standby: ${standby} is not a region of zone ${id} (${regions.join(', ')}); failing over to it would export the zone's data`,
+    )
+  if (standby !== undefined && standby === (primary ?? regions[0])) faults.push(`zones.${id}.standby: ${standby} is the primary itself`)
+  return faults
+}
+
+const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
+/** ARNs and service names here are those of the `aws` partition. */
+const OTHER_PARTITION = /^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-/
+
+function placeFaults(deployment: Deployment): string[] {
+  const { environment, homeRegion, routingRegion } = deployment
+  const serving = servingRegions(deployment)
+  const faults: string[] = []
+  if (serving.length === 0) faults.push('zones: needs at least one zone')
+  if (!serving.includes(homeRegion)) faults.push(`homeRegion: ${homeRegion} serves no zone`)
+  if (serving.includes(routingRegion)) faults.push(`routingRegion: ${routingRegion} is a serving region; routing must outlive every cell`)
+  for (const region of new Set([...serving, routingRegion])) {
+    if (OTHER_PARTITION.test(region)) faults.push(`zones: ${region} is outside the aws partition, where this deployment does not go`)
+  }
+  for (const zone of Object.keys(deployment.accounts.zones)) {
+    if (deployment.zones[zone] === undefined) faults.push(`environments.${environment}.accounts.zones.${zone}: no such zone`)
+  }
+  if (deployment.hostedZone === 'imported' && deployment.hostedZoneId === undefined)
+    faults.push(`environments.${environment}.hostedZoneId: an imported hosted zone needs its id`)
+  return faults
+}
+
+/** CPU units of a Fargate task -> least, most and step of its memory in MiB (Amazon ECS, "Task size"). */
+const FARGATE_MEMORY_MIB: Record<number, readonly [min: number, max: number, step: number]> = {
+  512: [1024, 4096, 1024],
+  1024: [2048, 8192, 1024],
+  2048: [4096, 16_384, 1024],
+  4096: [8192, 30_720, 1024],
+  8192: [16_384, 61_440, 4096],
+  16384: [32_768, 122_880, 8192],
+}
+
+function sizeFaults({ bundleWarnAgeH, bundleMaxAgeH, gateway }: Deployment): string[] {
+  const faults: string[] = []
+  if (bundleWarnAgeH >= bundleMaxAgeH) faults.push(`bundleWarnAgeH: ${bundleWarnAgeH} must be less than bundleMaxAgeH ${bundleMaxAgeH}`)
+  if (gateway.maxTasks < gateway.minTasks) faults.push(`gateway.maxTasks: ${gateway.maxTasks} is less than minTasks ${gateway.minTasks}`)
+  const memory = FARGATE_MEMORY_MIB[gateway.cpu]
+  if (memory === undefined)
+    return [...faults, `gateway.cpu: ${gateway.cpu} is no size of a Fargate task (${Object.keys(FARGATE_MEMORY_MIB).join(', ')})`]
+  const [min, max, step] = memory
+  if (gateway.memoryMiB < min || gateway.memoryMiB > max || gateway.memoryMiB % step !== 0)
+    faults.push(`gateway.memoryMiB: ${gateway.memoryMiB} does not go with ${gateway.cpu} cpu units (${min} to ${max} in steps of ${step})`)
+  return faults
+}
+
+/** Elastic Load Balancing has the shortest limit of all names that `names.ts` makes. */
+const LOAD_BALANCER_NAME_MAX = 32
+
+function nameFaults(deployment: Deployment): string[] {
+  const { name, environment } = deployment
+  return servingRegions(deployment).flatMap((region) => {
+    const over = `${name}-${environment}-${region}`.length - LOAD_BALANCER_NAME_MAX
+    return over <= 0
+      ? []
+      : [
+          `name: ${name}-${environment}-${region} is ${over} characters longer than a load balancer's name may be; shorten name or environment`,
+        ]
+  })
+}
+
+/** CloudFormation changes one replica of a global table per update (AWS::DynamoDB::GlobalTable, "Replicas"). */
+function replicaFaults(deployment: Deployment): string[] {
+  const { deployedReplicas, environment } = deployment
+  if (deployedReplicas === undefined) return []
+  const wanted = servingRegions(deployment)
+  const added = wanted.filter((region) => !deployedReplicas.includes(region))
+  const removed = deployedReplicas.filter((region) => !wanted.includes(region))
+  if (added.length + removed.length <= 1) return []
+  const change = [...added.map((region) => `+${region}`), ...removed.map((region) => `-${region}`)].join(' ')
+  return [
+    `environments.${environment}.deployedReplicas: ${change} is more than one change of replicas; a global table takes one a deploy, so deploy them one by one`,
+  ]
+}
+
+function servingRegions({ zones }: Deployment): string[] {
+  return Object.values(zones).flatMap(({ regions }) => regions)
+}

@@ -1,0 +1,55 @@
+import type { App } from 'aws-cdk-lib/core'
+import { ConfigError, type Deployment, regionsOf } from '../config/schema.ts'
+import type { TrustRoot } from '../config/trust.ts'
+import { BundleStoreStack } from './stacks/bundle-store.ts'
+import { ControlPlaneStack } from './stacks/control-plane.ts'
+import { DnsStack } from './stacks/dns.ts'
+import { GatewayStack } from './stacks/gateway.ts'
+import { GlobalStateStack } from './stacks/global-state.ts'
+import { KeysStack } from './stacks/keys.ts'
+import { NetworkStack } from './stacks/network.ts'
+import { ResidencyStoreStack } from './stacks/residency-store.ts'
+import { RoutingStack } from './stacks/routing.ts'
+
+export interface AegisAppOptions {
+  readonly deployment: Deployment
+  readonly trustRoot: TrustRoot
+  /** Tag of the gateway's image. */
+  readonly imageTag: string
+}
+
+/**
+ * Every stack of a deployment. No stack references another: what they share is names from config. The dependencies only give the order
+ * inside one region, so that `cdk deploy '<name>-<environment>-*-eu-west-1'` deploys that region and nothing else.
+ */
+export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAppOptions): void {
+  refuseZoneAccounts(deployment)
+  const dns = deployment.hostedZone === 'created' ? new DnsStack(app, deployment) : undefined
+  new GlobalStateStack(app, deployment)
+  new ControlPlaneStack(app, deployment)
+  for (const { region, zone } of regionsOf(deployment)) {
+    const cell = { deployment, region, zone }
+    const keys = new KeysStack(app, cell)
+    const bundleStore = new BundleStoreStack(app, cell)
+    const network = new NetworkStack(app, cell)
+    const residencyStore = new ResidencyStoreStack(app, cell)
+    residencyStore.addStackDependency(keys)
+    residencyStore.addStackDependency(network)
+    const gateway = new GatewayStack(app, { ...cell, imageTag, trustRoot })
+    gateway.addStackDependency(bundleStore)
+    gateway.addStackDependency(residencyStore)
+  }
+  const routing = new RoutingStack(app, deployment)
+  if (dns !== undefined) routing.addStackDependency(dns)
+}
+
+/** The regional record and the certificate are written by the gateway stack, which must be in the account of the hosted zone. */
+function refuseZoneAccounts({ accounts, environment }: Deployment): void {
+  const faults = Object.entries(accounts.zones)
+    .filter(([, account]) => account !== accounts.workload)
+    .map(([zone, account]) => {
+      const path = `environments.${environment}.accounts.zones.${zone}`
+      return `${path}: ${account} is not the workload account ${accounts.workload}; the stacks do not span workload accounts yet`
+    })
+  if (faults.length > 0) throw new ConfigError(faults)
+}

@@ -1,0 +1,30 @@
+import type { Environment, StackProps } from 'aws-cdk-lib/core'
+import { cellNames } from '../config/names.ts'
+import type { Deployment } from '../config/schema.ts'
+
+/** A cell: one region of a zone, complete by itself. */
+export interface Cell {
+  readonly deployment: Deployment
+  readonly region: string
+  readonly zone: string
+}
+
+/** Concrete account and region, so that names become literals and synth looks nothing up. */
+export function cellEnvironment({ deployment, region, zone }: Cell): Required<Environment> {
+  return { account: cellNames(deployment, region, zone).account, region }
+}
+
+/** Stack properties that every stack shares. A stack that holds what cannot be made again is protected from deletion. */
+export function stackProps(
+  { deployment }: Pick<Cell, 'deployment'>,
+  env: Required<Environment>,
+  description: string,
+  { stateful }: { stateful: boolean },
+): StackProps {
+  return {
+    env,
+    description: `Aegis ${deployment.environment}: ${description}`,
+    terminationProtection: stateful,
+    tags: { 'aegis:deployment': deployment.name, 'aegis:environment': deployment.environment },
+  }
+}

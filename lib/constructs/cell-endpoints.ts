@@ -1,0 +1,126 @@
+import {
+  GatewayVpcEndpoint,
+  GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
+  type InterfaceVpcEndpointService,
+  type ISecurityGroup,
+  type IVpc,
+  Peer,
+  Port,
+  SecurityGroup,
+} from 'aws-cdk-lib/aws-ec2'
+import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Construct } from 'constructs'
+import { cellNames, REGIONAL_TABLES, sharedNames } from '../../config/names.ts'
+import type { Deployment } from '../../config/schema.ts'
+import { bucketArn, keysArn, logGroupArn, repositoryArn, tableArn } from './arns.ts'
+import { bundleObjectArns } from './bundle-objects.ts'
+
+export interface CellEndpointsProps {
+  readonly deployment: Deployment
+  readonly region: string
+  readonly zone: string
+  readonly vpc: IVpc
+  /** Who may use the interface endpoints. */
+  readonly vpcCidr: string
+}
+
+/**
+ * The ways from a cell's VPC to AWS, each with a policy that names what may go through it: this account's principals, this region's
+ * resources. Credentials of another account, brought in by whatever runs here, reach nothing through them.
+ */
+export class CellEndpoints extends Construct {
+  readonly dynamodbEndpointId: string
+
+  constructor(scope: Construct, id: string, { deployment, region, zone, vpc, vpcCidr }: CellEndpointsProps) {
+    super(scope, id)
+    const names = cellNames(deployment, region, zone)
+    const { account } = names
+    const own = (actions: string[], resources: string[]) =>
+      new PolicyStatement({
+        principals: [new AnyPrincipal()],
+        actions,
+        resources,
+        conditions: { StringEquals: { 'aws:PrincipalAccount': account } },
+      })
+
+    const s3 = new GatewayVpcEndpoint(this, 'S3', { vpc, service: GatewayVpcEndpointAwsService.S3 })
+    s3.addToPolicy(own(['s3:GetObject'], bundleObjectArns(names.bundleBucket)))
+    s3.addToPolicy(own(['s3:PutObject'], [`${bucketArn(names.auditBucket)}/*`]))
+    s3.addToPolicy(imageLayers(region))
+
+    const tables = [sharedNames(deployment).globalTable, ...REGIONAL_TABLES.map((purpose) => names.table(purpose))]
+    const dynamodb = new GatewayVpcEndpoint(this, 'DynamoDb', { vpc, service: GatewayVpcEndpointAwsService.DYNAMODB })
+    dynamodb.addToPolicy(
+      own(
+        ['dynamodb:*Item', 'dynamodb:Query'],
+        tables.map((table) => tableArn(region, account, table)),
+      ),
+    )
+    this.dynamodbEndpointId = dynamodb.vpcEndpointId
+
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
+      vpc,
+      description: 'HTTPS from the VPC to the interface endpoints',
+      allowAllOutbound: false,
+    })
+    securityGroup.addIngressRule(Peer.ipv4(vpcCidr), Port.tcp(443), 'HTTPS from the VPC')
+    const image = repositoryArn(region, account, sharedNames(deployment).gatewayRepository)
+    const pulling = [
+      own(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], [image]),
+      ecrLogin(account),
+    ]
+    const logs = own(['logs:CreateLogStream', 'logs:PutLogEvents'], [`${logGroupArn(region, account, names.gatewayLogs)}:*`])
+    interfaceEndpoint(this, 'EcrApi', InterfaceVpcEndpointAwsService.ECR, pulling, { vpc, securityGroup })
+    interfaceEndpoint(this, 'EcrDocker', InterfaceVpcEndpointAwsService.ECR_DOCKER, pulling, { vpc, securityGroup })
+    interfaceEndpoint(this, 'Logs', InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, [logs], { vpc, securityGroup })
+    interfaceEndpoint(
+      this,
+      'Kms',
+      InterfaceVpcEndpointAwsService.KMS,
+      [own(['kms:Sign', 'kms:GetPublicKey'], [keysArn(region, account)])],
+      {
+        vpc,
+        securityGroup,
+      },
+    )
+  }
+}
+
+function interfaceEndpoint(
+  scope: Construct,
+  id: string,
+  service: InterfaceVpcEndpointService,
+  statements: PolicyStatement[],
+  { vpc, securityGroup }: { vpc: IVpc; securityGroup: ISecurityGroup },
+): void {
+  const endpoint = new InterfaceVpcEndpoint(scope, id, {
+    vpc,
+    service,
+    subnets: { subnetGroupName: 'endpoint' },
+    securityGroups: [securityGroup],
+    open: false,
+    privateDnsEnabled: true,
+  })
+  for (const statement of statements) endpoint.addToPolicy(statement)
+}
+
+/** ECR keeps image layers in a bucket of AWS's own, one a region (Amazon ECR User Guide, "Amazon ECR interface VPC endpoints"). */
+function imageLayers(region: string): PolicyStatement {
+  return new PolicyStatement({
+    principals: [new AnyPrincipal()],
+    actions: ['s3:GetObject'],
+    resources: [`${bucketArn(`prod-${region}-starport-layer-bucket`)}/*`],
+  })
+}
+
+/** The login has no resource to name. */
+function ecrLogin(account: string): PolicyStatement {
+  return new PolicyStatement({
+    principals: [new AnyPrincipal()],
+    actions: ['ecr:GetAuthorizationToken'],
+    resources: ['*'],
+    conditions: { StringEquals: { 'aws:PrincipalAccount': account } },
+  })
+}

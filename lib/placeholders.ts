@@ -1,0 +1,16 @@
+import type { Stack } from 'aws-cdk-lib/core'
+
+// What synth puts where the real value is not known yet. Each is marked in the metadata of the stack that holds it, so that the
+// preflight of a deploy can refuse it by name instead of letting AWS fail on it half way.
+
+export const PLACEHOLDER_HOSTED_ZONE_ID = 'ZPLACEHOLDER0000'
+export const PLACEHOLDER_IMAGE_TAG = 'placeholder'
+
+export type Placeholder = 'hostedZoneId' | 'trustRoot' | 'imageTag'
+
+/** Metadata key under which a template lists its placeholders. */
+export const PLACEHOLDERS_KEY = 'aegis:placeholders'
+
+export function markPlaceholders(stack: Stack, placeholders: readonly Placeholder[]): void {
+  if (placeholders.length > 0) stack.addMetadata(PLACEHOLDERS_KEY, placeholders)
+}

@@ -1,0 +1,79 @@
+import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
+import { Duration, Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { cellNames, sharedNames, stackNames } from '../../config/names.ts'
+import { type Deployment, regionsOf } from '../../config/schema.ts'
+import { stackProps } from '../cell.ts'
+import { bucketArn, keysArn, roleArn, tableArn } from '../constructs/arns.ts'
+import { bundleObjectArns } from '../constructs/bundle-objects.ts'
+import { pinLogicalId } from '../constructs/logical-id.ts'
+import { SigningKey } from '../constructs/signing-key.ts'
+import { acknowledge } from '../nag/acknowledge.ts'
+import { POINTER_ACTIONS } from './global-state.ts'
+
+/** The control account's part: the key that signs bundles and directories, and the role that publishes them to every region. */
+export class ControlPlaneStack extends Stack {
+  constructor(scope: Construct, deployment: Deployment) {
+    const env = { account: deployment.accounts.control, region: deployment.homeRegion }
+    super(scope, stackNames(deployment).controlPlane, stackProps({ deployment }, env, 'control plane', { stateful: true }))
+    const names = sharedNames(deployment)
+    const { key } = new SigningKey(this, 'BundleSigning', {
+      aliasName: names.bundleSigningKey,
+      description: 'Aegis bundles and directories: the trust root of every gateway',
+      account: env.account,
+      signerRoleArn: roleArn(env.account, names.publisherRole),
+      logicalId: 'BundleSigningKey',
+    })
+
+    const publisher = new Role(this, 'PublisherRole', {
+      roleName: names.publisherRole,
+      description: 'Signs bundles and directories, puts them into every region and moves the pointers',
+      // Whom the control account's administrators allow to assume it: a pipeline or a person. The service comes with the control plane.
+      assumedBy: new AccountRootPrincipal(),
+      maxSessionDuration: Duration.hours(1),
+    })
+    pinLogicalId(publisher, 'PublisherRole')
+    publisher.addToPolicy(new PolicyStatement({ sid: 'Sign', actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [key.keyArn] }))
+    const rights = publishing(deployment)
+    for (const { statement } of rights) publisher.addToPolicy(statement)
+    acknowledge(publisher, Object.assign({}, ...rights.map(({ findings }) => findings)))
+  }
+}
+
+/** What publishing takes in the workload account, each right with the findings that come with it. */
+function publishing(deployment: Deployment): { statement: PolicyStatement; findings: Record<string, string> }[] {
+  const { globalTable } = sharedNames(deployment)
+  const cells = regionsOf(deployment).map(({ region, zone }) => ({ region, ...cellNames(deployment, region, zone) }))
+  const objects = cells.flatMap(({ bundleBucket }) => bundleObjectArns(bundleBucket))
+  const keys = cells.map(({ region, account }) => keysArn(region, account))
+  const tables = cells.map(({ region, account }) => tableArn(region, account, globalTable))
+  const wildcards = (resources: string[], reason: string) =>
+    Object.fromEntries(resources.map((resource) => [`AwsSolutions-IAM5[Resource::${resource}]`, reason]))
+  return [
+    {
+      statement: new PolicyStatement({ sid: 'Ship', actions: ['s3:PutObject', 's3:GetObject'], resources: objects }),
+      findings: wildcards(objects, 'objects are named by their digest, so only the folder can be named here'),
+    },
+    {
+      // Without it S3 answers 403 for an object that is not there yet, which looks like a lost right.
+      statement: new PolicyStatement({
+        sid: 'SeeWhatIsMissing',
+        actions: ['s3:ListBucket'],
+        resources: cells.map(({ bundleBucket }) => bucketArn(bundleBucket)),
+      }),
+      findings: {},
+    },
+    {
+      statement: new PolicyStatement({ sid: 'MovePointers', actions: [...POINTER_ACTIONS], resources: tables }),
+      findings: {},
+    },
+    {
+      // The directory lists the public keys of every region's token issuer.
+      statement: new PolicyStatement({ sid: 'ReadIssuerKeys', actions: ['kms:GetPublicKey'], resources: keys }),
+      findings: wildcards(
+        keys,
+        'AWS makes up key ids; of the keys in the other account, the policies of the token keys alone let this role in',
+      ),
+    },
+  ]
+}

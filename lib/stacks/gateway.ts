@@ -1,0 +1,73 @@
+import { type IVpc, Peer, Port, SecurityGroup, Vpc } from 'aws-cdk-lib/aws-ec2'
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Annotations, RemovalPolicy, Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { cellNames, stackNames } from '../../config/names.ts'
+import { isPlaceholder, type TrustRoot } from '../../config/trust.ts'
+import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
+import { GatewayLoadBalancer } from '../constructs/gateway-load-balancer.ts'
+import { GatewayRoles } from '../constructs/gateway-roles.ts'
+import { GatewayService } from '../constructs/gateway-service.ts'
+import { GatewayTask } from '../constructs/gateway-task.ts'
+import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
+import { readParameter } from '../constructs/network-parameter.ts'
+import { markPlaceholders, PLACEHOLDER_IMAGE_TAG } from '../placeholders.ts'
+import { LOAD_BALANCER_LOGS } from './residency-store.ts'
+
+export interface GatewayStackProps extends Cell {
+  readonly imageTag: string
+  readonly trustRoot: TrustRoot
+}
+
+/** The data plane of a region: gateways, their load balancer, and the regional record that leads there. */
+export class GatewayStack extends Stack {
+  constructor(scope: Construct, { imageTag, trustRoot, ...cell }: GatewayStackProps) {
+    const { deployment, region, zone } = cell
+    super(
+      scope,
+      stackNames(deployment).gateway(region),
+      stackProps(cell, cellEnvironment(cell), `gateway of ${region}`, { stateful: false }),
+    )
+    const names = cellNames(deployment, region, zone)
+    const vpc = networkOf(this, cell)
+    const securityGroup = new SecurityGroup(this, 'TaskSecurityGroup', {
+      vpc,
+      description: 'Gateways: HTTP from the load balancer, HTTPS to tools and AWS',
+      allowAllOutbound: false,
+    })
+    securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'HTTPS to tools and AWS')
+    const { targetGroup } = new GatewayLoadBalancer(this, 'Entrance', {
+      cell,
+      vpc,
+      hostedZone: hostedZoneOf(this, deployment),
+      taskSecurityGroup: securityGroup,
+      logPrefix: LOAD_BALANCER_LOGS,
+    })
+    const logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: names.gatewayLogs,
+      retention: RetentionDays.THREE_MONTHS,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+    const roles = new GatewayRoles(this, 'Roles', cell)
+    const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })
+    new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, targetGroup })
+    markPlaceholders(this, [
+      ...hostedZonePlaceholders(deployment),
+      ...(isPlaceholder(trustRoot) ? (['trustRoot'] as const) : []),
+      ...(imageTag === PLACEHOLDER_IMAGE_TAG ? (['imageTag'] as const) : []),
+    ])
+  }
+}
+
+/** The network stack's VPC, by the ids in its parameters. */
+function networkOf(stack: Stack, { deployment, region, zone }: Cell): IVpc {
+  const { networkParameter } = cellNames(deployment, region, zone)
+  const azs = Array.from({ length: deployment.azCount }, (_, index) => index + 1)
+  Annotations.of(stack).acknowledgeWarning('@aws-cdk/aws-ec2:noSubnetRouteTableId', 'nothing here adds a route')
+  return Vpc.fromVpcAttributes(stack, 'Vpc', {
+    vpcId: readParameter(networkParameter('vpc-id')),
+    availabilityZones: azs.map((az) => `az-${az}`),
+    publicSubnetIds: azs.map((az) => readParameter(networkParameter(`public-subnet-${az}`))),
+    privateSubnetIds: azs.map((az) => readParameter(networkParameter(`private-subnet-${az}`))),
+  })
+}

@@ -1,0 +1,40 @@
+import { PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { sharedNames, stackNames } from '../../config/names.ts'
+import { type Deployment, regionsOf } from '../../config/schema.ts'
+import { stackProps } from '../cell.ts'
+import { roleArn, tableArn } from '../constructs/arns.ts'
+import { GlobalTable } from '../constructs/global-table.ts'
+import { namedRole } from '../constructs/named-principal.ts'
+
+/** What the publisher does with pointers, in every region's replica: a region that is away must not keep the others from moving. */
+export const POINTER_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] as const
+
+/** The one table that is in every region: pointers, kill switches, vouchers, heartbeat. No personal data, ever. */
+export class GlobalStateStack extends Stack {
+  constructor(scope: Construct, deployment: Deployment) {
+    const env = { account: deployment.accounts.workload, region: deployment.homeRegion }
+    super(scope, stackNames(deployment).globalState, stackProps({ deployment }, env, 'global state', { stateful: true }))
+    const names = sharedNames(deployment)
+    const { control } = deployment.accounts
+    new GlobalTable(this, 'Global', {
+      tableName: names.globalTable,
+      replicaRegions: regionsOf(deployment)
+        .map(({ region }) => region)
+        .filter((region) => region !== deployment.homeRegion),
+      resourcePolicyOf: (region) =>
+        new PolicyDocument({
+          statements: [
+            new PolicyStatement({
+              sid: 'PublisherMovesPointers',
+              principals: [namedRole(control, roleArn(control, names.publisherRole))],
+              actions: [...POINTER_ACTIONS],
+              resources: [tableArn(region, env.account, names.globalTable)],
+              conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] } },
+            }),
+          ],
+        }),
+    })
+  }
+}

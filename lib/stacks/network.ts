@@ -1,0 +1,58 @@
+import { FlowLogDestination, FlowLogTrafficType, IpAddresses, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2'
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { Fn, Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { cellNames, stackNames } from '../../config/names.ts'
+import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
+import { CellEndpoints } from '../constructs/cell-endpoints.ts'
+import { writeParameter } from '../constructs/network-parameter.ts'
+
+/** Every cell has the same addresses: cells never connect to each other, and a number per region would move when a region is added. */
+export const VPC_CIDR = '10.0.0.0/16'
+const AZ_COUNT_MAX = 3
+
+/** A region's VPC: load balancer in public subnets, tasks in private ones behind NAT, endpoints in isolated ones. */
+export class NetworkStack extends Stack {
+  constructor(scope: Construct, cell: Cell) {
+    const { deployment, region, zone } = cell
+    super(
+      scope,
+      stackNames(deployment).network(region),
+      stackProps(cell, cellEnvironment(cell), `network of ${region}`, { stateful: false }),
+    )
+    const names = cellNames(deployment, region, zone)
+    const vpc = new Vpc(this, 'Vpc', {
+      vpcName: `${deployment.name}-${deployment.environment}`,
+      ipAddresses: IpAddresses.cidr(VPC_CIDR),
+      maxAzs: deployment.azCount,
+      // Address space of the zones not used yet: to use one later moves no subnet.
+      reservedAzs: AZ_COUNT_MAX - deployment.azCount,
+      // A NAT gateway a zone: sharing one would tie every zone's egress to one of them.
+      natGateways: deployment.azCount,
+      subnetConfiguration: [
+        { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
+        { name: 'private', subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 20 },
+        { name: 'endpoint', subnetType: SubnetType.PRIVATE_ISOLATED, cidrMask: 26 },
+      ],
+      // Emptying the default group takes a Lambda. Nothing uses it: every resource here names its own group.
+      restrictDefaultSecurityGroup: false,
+    })
+    const flowLogs = new LogGroup(this, 'FlowLogs', { logGroupName: names.flowLogs, retention: RetentionDays.THREE_MONTHS })
+    vpc.addFlowLog('Flow', { destination: FlowLogDestination.toCloudWatchLogs(flowLogs), trafficType: FlowLogTrafficType.ALL })
+    const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
+
+    writeParameter(this, names.networkParameter('vpc-id'), vpc.vpcId)
+    writeParameter(this, names.networkParameter('dynamodb-endpoint-id'), endpoints.dynamodbEndpointId)
+    vpc.publicSubnets.forEach(({ subnetId }, index) => {
+      writeParameter(this, names.networkParameter(`public-subnet-${index + 1}`), subnetId)
+    })
+    vpc.privateSubnets.forEach(({ subnetId }, index) => {
+      writeParameter(this, names.networkParameter(`private-subnet-${index + 1}`), subnetId)
+    })
+  }
+
+  // With a concrete account CDK would ask AWS which zones there are. CloudFormation can say it when it deploys, in any account.
+  override get availabilityZones(): string[] {
+    return Array.from({ length: AZ_COUNT_MAX }, (_, index) => Fn.select(index, Fn.getAzs()))
+  }
+}

@@ -1,0 +1,102 @@
+import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Alias, type IKey } from 'aws-cdk-lib/aws-kms'
+import { type Bucket, BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3'
+import { Duration, Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { cellNames, REGIONAL_TABLES, type RegionalTable, stackNames } from '../../config/names.ts'
+import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
+import { bucketArn, roleArn, tableArn } from '../constructs/arns.ts'
+import { readParameter } from '../constructs/network-parameter.ts'
+import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
+import { ResidencyTable } from '../constructs/residency-table.ts'
+
+/** Logical ids of the tables. Fixed, as CloudFormation would replace a table whose id changed. */
+const LOGICAL_IDS: Record<RegionalTable, string> = {
+  approvals: 'ApprovalsTable',
+  chains: 'ChainsTable',
+  slices: 'SlicesTable',
+  idempotency: 'IdempotencyTable',
+  'region-state': 'RegionStateTable',
+  'audit-index': 'AuditIndexTable',
+}
+
+/** Folder of the load balancer's logs in the access log bucket. */
+export const LOAD_BALANCER_LOGS = 'load-balancer'
+
+/** Everything that must stay in its region: tables, audit records, access logs. */
+export class ResidencyStoreStack extends Stack {
+  constructor(scope: Construct, cell: Cell) {
+    const { deployment, region, zone } = cell
+    const env = cellEnvironment(cell)
+    super(scope, stackNames(deployment).residencyStore(region), stackProps(cell, env, `residency store of ${region}`, { stateful: true }))
+    const names = cellNames(deployment, region, zone)
+    const gatewayRoleArn = roleArn(env.account, names.gatewayRole)
+    // Read when this stack is deployed: whoever replaces the endpoint deploys this stack after it, or the gateway is locked out.
+    const endpointId = readParameter(names.networkParameter('dynamodb-endpoint-id'))
+    const key = Alias.fromAliasName(this, 'DataKey', names.dataKey)
+    for (const purpose of REGIONAL_TABLES) {
+      new ResidencyTable(this, LOGICAL_IDS[purpose], {
+        tableName: names.table(purpose),
+        tableArn: tableArn(region, env.account, names.table(purpose)),
+        key,
+        gatewayRoleArn,
+        endpointId,
+        logicalId: LOGICAL_IDS[purpose],
+      })
+    }
+    const accessLogs = accessLogsBucket(this, names.accessLogsBucket, env.account)
+    auditBucket(this, names.auditBucket, { key, gatewayRoleArn, accessLogs, retentionDays: deployment.auditRetentionDays })
+  }
+}
+
+/** Server-side encryption is S3's own: load balancers deliver logs to no other kind of bucket. */
+function accessLogsBucket(scope: Construct, bucketName: string, account: string): Bucket {
+  const bucket = privateBucket(scope, 'AccessLogsBucket', {
+    bucketName,
+    encryption: BucketEncryption.S3_MANAGED,
+    lifecycleRules: [{ expiration: Duration.days(90), noncurrentVersionExpiration: Duration.days(7) }],
+  })
+  bucket.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'LoadBalancerLogs',
+      principals: [new ServicePrincipal('logdelivery.elasticloadbalancing.amazonaws.com')],
+      actions: ['s3:PutObject'],
+      resources: [`${bucketArn(bucketName)}/${LOAD_BALANCER_LOGS}/AWSLogs/${account}/*`],
+    }),
+  )
+  return bucket
+}
+
+interface AuditBucketProps {
+  readonly key: IKey
+  readonly gatewayRoleArn: string
+  readonly accessLogs: Bucket
+  readonly retentionDays: number
+}
+
+/**
+ * Records that nobody can alter or delete before their time. Governance mode, so that a first deployment can still be taken down, but
+ * the policy denies the bypass to everybody: lifting the lock takes a change of this policy, which CloudTrail shows.
+ */
+function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn, accessLogs, retentionDays }: AuditBucketProps): void {
+  const bucket = privateBucket(scope, 'AuditBucket', {
+    bucketName,
+    encryption: BucketEncryption.KMS,
+    encryptionKey: key,
+    bucketKeyEnabled: true,
+    objectLockEnabled: true,
+    objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(retentionDays)),
+    serverAccessLogsBucket: accessLogs,
+    serverAccessLogsPrefix: 'audit-bucket/',
+  })
+  bucket.addToResourcePolicy(denyObjectsUnlessRole(bucketName, 'OnlyGatewayWrites', ['s3:PutObject'], [gatewayRoleArn]))
+  bucket.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'NobodyBypassesTheLock',
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ['s3:BypassGovernanceRetention', 's3:PutObjectRetention', 's3:PutObjectLegalHold'],
+      resources: [`${bucketArn(bucketName)}/*`],
+    }),
+  )
+}

@@ -1,0 +1,21 @@
+import { Stack } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+import { stackNames } from '../../config/names.ts'
+import type { Deployment } from '../../config/schema.ts'
+import { stackProps } from '../cell.ts'
+import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
+import { ZoneRouting } from '../constructs/zone-routing.ts'
+import { markPlaceholders } from '../placeholders.ts'
+
+/**
+ * Who answers for a zone and for the global name. Once, outside every serving region: losing a cell never takes its own way out along,
+ * and in a failover nobody edits a record, as Route 53's data plane follows the health checks alone.
+ */
+export class RoutingStack extends Stack {
+  constructor(scope: Construct, deployment: Deployment) {
+    const env = { account: deployment.accounts.workload, region: deployment.routingRegion }
+    super(scope, stackNames(deployment).routing, stackProps({ deployment }, env, 'routing', { stateful: false }))
+    new ZoneRouting(this, 'Routing', { deployment, hostedZone: hostedZoneOf(this, deployment) })
+    markPlaceholders(this, hostedZonePlaceholders(deployment))
+  }
+}

@@ -1,0 +1,228 @@
+import { deployment as input } from '../../config/deployment.ts'
+import { cellNames } from '../../config/names.ts'
+import { accountOf, ConfigError, type DeploymentInput, primaryOf, regionsOf, resolveDeployment } from '../../config/schema.ts'
+
+const prod = input.environments.prod as DeploymentInput['environments'][string]
+const eu = { regions: ['eu-west-1', 'eu-central-1'], primary: 'eu-west-1', standby: 'eu-central-1' }
+
+/** Faults of the default deployment with some values replaced, each without the file's name. */
+function faultsOf(changed: Record<string, unknown>): readonly string[] {
+  try {
+    resolveDeployment({ ...input, ...changed })
+    return []
+  } catch (error) {
+    if (error instanceof ConfigError) return error.faults
+    throw error
+  }
+}
+const withProd = (changed: Record<string, unknown>) => ({ environments: { prod: { ...prod, ...changed } } })
+const withZones = (zones: Record<string, unknown>) => ({ zones: { ...input.zones, ...zones } })
+
+describe('the default deployment', () => {
+  const deployment = resolveDeployment(input)
+
+  it('is valid, and complete with defaults', () => {
+    expect(deployment).toMatchObject({
+      environment: 'prod',
+      hostedZone: 'created',
+      healthCheckIntervalS: 10,
+      healthCheckFailureThreshold: 3,
+      recordTtlS: 30,
+      azCount: 2,
+      gateway: { cpu: 1024, memoryMiB: 2048, minTasks: 2, maxTasks: 10 },
+    })
+  })
+
+  it('lists its regions in the order of the configuration', () => {
+    expect(regionsOf(deployment).map(({ region, zone }) => `${zone}/${region}`)).toEqual([
+      'eu/eu-west-1',
+      'eu/eu-central-1',
+      'us/us-east-1',
+      'apac/ap-southeast-1',
+    ])
+  })
+
+  it('answers for a zone with its primary, and the first region where none is named', () => {
+    expect(['eu', 'us', 'apac'].map((zone) => primaryOf(deployment, zone))).toEqual(['eu-west-1', 'us-east-1', 'ap-southeast-1'])
+    expect(() => primaryOf(deployment, 'mars')).toThrow('no zone "mars"')
+  })
+
+  it('takes the account of a zone where there is one', () => {
+    const own = resolveDeployment({ ...input, ...withProd({ accounts: { ...prod.accounts, zones: { eu: '333333333333' } } }) })
+    expect([accountOf(own, 'eu'), accountOf(own, 'us')]).toEqual(['333333333333', prod.accounts.workload])
+  })
+})
+
+describe('an environment', () => {
+  const environments = { prod, dev: { ...prod, domain: 'dev.aegis.example' } }
+
+  it('is the one asked for, else the first', () => {
+    expect(resolveDeployment({ ...input, environments }).environment).toBe('prod')
+    expect(resolveDeployment({ ...input, environments }, 'dev')).toMatchObject({ environment: 'dev', domain: 'dev.aegis.example' })
+  })
+
+  it.each(['staging', '', 'constructor', '__proto__'])('refuses %j, which is not there', (name) => {
+    expect(() => resolveDeployment({ ...input, environments }, name)).toThrow(`no environment ${JSON.stringify(name)}, there are prod, dev`)
+  })
+
+  it('refuses none at all', () => {
+    expect(faultsOf({ environments: {} })).toEqual(['environments: needs at least one environment'])
+  })
+
+  it('refuses two under one domain', () => {
+    expect(faultsOf({ environments: { prod, dev: prod } })).toEqual([
+      'environments.dev.domain: aegis.example is the domain of prod too; give each environment its own',
+    ])
+  })
+})
+
+describe('the schema', () => {
+  it.each<[string, Record<string, unknown>, string]>([
+    ['an unknown key', { zone: {} }, 'zone: unknown key'],
+    ['an unknown key within', withProd({ account: '1' }), 'environments.prod.account: unknown key'],
+    [
+      'a TTL that answers for a lost region too long',
+      { recordTtlS: 300 },
+      'recordTtlS: must be at most 60 seconds, or a lost region is answered for too long',
+    ],
+    [
+      'an interval that Route 53 lacks',
+      { healthCheckIntervalS: 20 },
+      'healthCheckIntervalS: must be 10 or 30, the intervals that Route 53 offers',
+    ],
+    ['one task', { gateway: { minTasks: 1 } }, 'gateway.minTasks: must be at least 2: one task is no availability'],
+    [
+      'a name that is no label',
+      { name: 'Aegis!' },
+      'name: must be lower case letters, digits and inner hyphens, from a letter on, at most 15 characters',
+    ],
+    ['a name that AWS keeps', { name: 'internal-x' }, 'name: must not begin with aws, ssm, internal, sthree or xn--'],
+    [
+      'an account that is none',
+      withProd({ accounts: { control: '1', workload: '222222222222' } }),
+      'environments.prod.accounts.control: is not a 12-digit AWS account id',
+    ],
+    [
+      'a hosted zone id that is none',
+      withProd({ hostedZoneId: 'zone' }),
+      'environments.prod.hostedZoneId: is not a hosted zone id such as Z0123456789ABC',
+    ],
+    ['a zone without regions', withZones({ us: { regions: [] } }), 'zones.us.regions: needs at least one region'],
+    [
+      'a region that is none',
+      withZones({ us: { regions: ['virginia'] } }),
+      'zones.us.regions.0: is not an AWS region name such as eu-west-1',
+    ],
+    ['a domain in upper case', { domain: 'Aegis.example' }, 'domain: is not a domain name in lower case'],
+    ['one availability zone', { azCount: 1 }, 'azCount: must be 2 or 3'],
+  ])('refuses %s', (_, changed, fault) => {
+    expect(faultsOf(changed)).toEqual([fault])
+  })
+
+  it('tells every fault, a line each with the file', () => {
+    const bad = { ...input, recordTtlS: 300, azCount: 9 }
+    expect(() => resolveDeployment(bad)).toThrow(/^config\/deployment\.ts: recordTtlS: [^\n]+\nconfig\/deployment\.ts: azCount: [^\n]+$/)
+  })
+})
+
+describe('values that contradict each other', () => {
+  it.each<[string, Record<string, unknown>, string]>([
+    [
+      'a region in two zones',
+      withZones({ us: { regions: ['us-east-1', 'eu-west-1'] } }),
+      'zones.us.regions: eu-west-1 is in two zones, eu and us; a region belongs to one jurisdiction',
+    ],
+    ['a region named twice', withZones({ us: { regions: ['us-east-1', 'us-east-1'] } }), 'zones.us.regions: us-east-1 is named twice'],
+    [
+      'a standby abroad',
+      withZones({ eu: { ...eu, standby: 'us-east-1' } }),
+      "zones.eu.standby: us-east-1 is not a region of zone eu (eu-west-1, eu-central-1); failing over to it would export the zone's data",
+    ],
+    [
+      'a primary abroad',
+      withZones({ eu: { ...eu, primary: 'us-east-1' } }),
+      'zones.eu.primary: us-east-1 is not a region of zone eu (eu-west-1, eu-central-1)',
+    ],
+    [
+      'a standby that is the primary',
+      withZones({ eu: { ...eu, standby: 'eu-west-1' } }),
+      'zones.eu.standby: eu-west-1 is the primary itself',
+    ],
+    [
+      'a zone called global',
+      withZones({ global: { regions: ['us-west-2'] } }),
+      'zones.global: this name is taken by tenants with binding none',
+    ],
+    ['a home that serves nobody', { homeRegion: 'us-west-2' }, 'homeRegion: us-west-2 serves no zone'],
+    [
+      'routing within a cell',
+      { routingRegion: 'us-east-1' },
+      'routingRegion: us-east-1 is a serving region; routing must outlive every cell',
+    ],
+    [
+      'a region of another partition',
+      withZones({ cn: { regions: ['cn-north-1'] } }),
+      'zones: cn-north-1 is outside the aws partition, where this deployment does not go',
+    ],
+    ['a warning after the end', { bundleWarnAgeH: 72 }, 'bundleWarnAgeH: 72 must be less than bundleMaxAgeH 72'],
+    ['fewer tasks at most than at least', { gateway: { minTasks: 4, maxTasks: 3 } }, 'gateway.maxTasks: 3 is less than minTasks 4'],
+    [
+      'a task size that Fargate lacks',
+      { gateway: { cpu: 1000 } },
+      'gateway.cpu: 1000 is no size of a Fargate task (512, 1024, 2048, 4096, 8192, 16384)',
+    ],
+    [
+      'memory that does not go with the CPU',
+      { gateway: { cpu: 1024, memoryMiB: 1024 } },
+      'gateway.memoryMiB: 1024 does not go with 1024 cpu units (2048 to 8192 in steps of 1024)',
+    ],
+    [
+      'an account for no zone',
+      withProd({ accounts: { ...prod.accounts, zones: { mars: '333333333333' } } }),
+      'environments.prod.accounts.zones.mars: no such zone',
+    ],
+    [
+      'an imported hosted zone without id',
+      withProd({ hostedZone: 'imported' }),
+      'environments.prod.hostedZoneId: an imported hosted zone needs its id',
+    ],
+  ])('refuses %s', (_, changed, fault) => {
+    expect(faultsOf(changed)).toEqual([fault])
+  })
+
+  it('refuses a zone with the name of a region, as both become names under the domain', () => {
+    expect(faultsOf(withZones({ 'us-west-2': { regions: ['us-west-1'] } }))).toEqual([
+      'zones.us-west-2: a zone cannot have the name of a region, as both become names under the domain',
+    ])
+  })
+
+  it("refuses names that make a load balancer's longer than AWS takes, and no others", () => {
+    const fitting = resolveDeployment({ ...input, name: 'aegis-gatewa' })
+    const longest = Math.max(...regionsOf(fitting).map(({ region, zone }) => cellNames(fitting, region, zone).loadBalancer.length))
+    expect(longest).toBe(32)
+    expect(faultsOf({ name: 'aegis-gateway' })).toEqual([
+      "name: aegis-gateway-prod-ap-southeast-1 is 1 characters longer than a load balancer's name may be; shorten name or environment",
+    ])
+  })
+})
+
+describe('replicas of the global table', () => {
+  const all = ['eu-west-1', 'eu-central-1', 'us-east-1', 'ap-southeast-1']
+
+  it('may be made all at once, or change by one', () => {
+    expect(faultsOf({})).toEqual([])
+    expect(faultsOf(withProd({ deployedReplicas: all }))).toEqual([])
+    expect(faultsOf(withProd({ deployedReplicas: all.slice(1) }))).toEqual([])
+    expect(faultsOf(withProd({ deployedReplicas: [...all, 'us-west-2'] }))).toEqual([])
+  })
+
+  it('refuses two changes in one deploy', () => {
+    const told = 'is more than one change of replicas; a global table takes one a deploy, so deploy them one by one'
+    expect(faultsOf(withProd({ deployedReplicas: all.slice(2) }))).toEqual([
+      `environments.prod.deployedReplicas: +eu-west-1 +eu-central-1 ${told}`,
+    ])
+    expect(faultsOf(withProd({ deployedReplicas: [...all.slice(1), 'us-west-2'] }))).toEqual([
+      `environments.prod.deployedReplicas: +eu-west-1 -us-west-2 ${told}`,
+    ])
+  })
+})

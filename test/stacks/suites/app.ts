@@ -1,0 +1,126 @@
+import { stackNames } from '../../../config/names.ts'
+import { regionsOf } from '../../../config/schema.ts'
+import type { Synthesized, Template } from '../synthesized.ts'
+
+/** What carries a value from one stack to another: none of it may be in any template. */
+const CROSS_STACK = ['Fn::GetStackOutput', 'Fn::ImportValue', 'Custom::CrossRegion', '"Export"']
+
+function crossStackTokens(template: unknown): string[] {
+  const text = JSON.stringify(template)
+  return CROSS_STACK.filter((token) => text.includes(token))
+}
+
+/** Regions that a cell's template names though they are not its own: a way out for what must stay. */
+function foreignRegions(template: unknown, own: string, regions: readonly string[]): string[] {
+  const text = JSON.stringify(template)
+  return regions.filter((region) => region !== own && text.includes(region))
+}
+
+/** What holds data or keys, and its logical ids. CloudFormation replaces a resource whose logical id changes. */
+const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
+  dns: { 'AWS::Route53::HostedZone': ['HostedZone'] },
+  'global-state': { 'AWS::DynamoDB::GlobalTable': ['GlobalTable'] },
+  'control-plane': { 'AWS::KMS::Key': ['BundleSigningKey'] },
+  keys: { 'AWS::KMS::Key': ['ApprovalKey', 'AuditKey', 'DataKey', 'DataProtectionKey', 'TokenKey'] },
+  'bundle-store': { 'AWS::S3::Bucket': ['BundleBucket'] },
+  'residency-store': {
+    'AWS::DynamoDB::GlobalTable': [
+      'ApprovalsTable',
+      'AuditIndexTable',
+      'ChainsTable',
+      'IdempotencyTable',
+      'RegionStateTable',
+      'SlicesTable',
+    ],
+    'AWS::S3::Bucket': ['AccessLogsBucket', 'AuditBucket'],
+  },
+  network: {},
+  gateway: {},
+  routing: {},
+}
+const STATEFUL_TYPES = [
+  'AWS::DynamoDB::GlobalTable',
+  'AWS::DynamoDB::Table',
+  'AWS::S3::Bucket',
+  'AWS::KMS::Key',
+  'AWS::Route53::HostedZone',
+]
+
+export function appSuite({ deployment, templates }: Synthesized): void {
+  const regions = regionsOf(deployment).map(({ region }) => region)
+  const prefix = `${deployment.name}-${deployment.environment}-`
+  const kindOf = (stack: string) => {
+    const region = regions.find((name) => stack.endsWith(`-${name}`))
+    return stack.slice(prefix.length, region === undefined ? undefined : -region.length - 1)
+  }
+
+  it('has the stacks that the names promise, and no other', () => {
+    const names = stackNames(deployment)
+    const once = [names.dns, names.globalState, names.controlPlane, names.routing]
+    const cells = regions.flatMap((region) => [
+      names.keys(region),
+      names.bundleStore(region),
+      names.network(region),
+      names.residencyStore(region),
+      names.gateway(region),
+    ])
+    expect([...templates.keys()].toSorted()).toEqual([...once, ...cells].toSorted())
+  })
+
+  it('passes no token between stacks', () => {
+    for (const [stack, template] of templates) expect([stack, crossStackTokens(template)]).toEqual([stack, []])
+  })
+
+  it('would see each kind of token', () => {
+    expect(crossStackTokens({ 'Fn::GetStackOutput': {} })).toEqual(['Fn::GetStackOutput'])
+    expect(crossStackTokens({ 'Fn::ImportValue': 'x' })).toEqual(['Fn::ImportValue'])
+    expect(crossStackTokens({ Type: 'Custom::CrossRegionExportReader' })).toEqual(['Custom::CrossRegion'])
+    expect(crossStackTokens({ Outputs: { A: { Export: { Name: 'a' } } } })).toEqual(['"Export"'])
+  })
+
+  it("names no other region in a cell's stacks", () => {
+    for (const region of regions) {
+      for (const [stack, template] of templates) {
+        if (stack.endsWith(`-${region}`)) expect([stack, foreignRegions(template, region, regions)]).toEqual([stack, []])
+      }
+    }
+  })
+
+  it('would see a region that is not the own one', () => {
+    const template = templates.get(stackNames(deployment).globalState)
+    expect(foreignRegions(template, deployment.homeRegion, regions)).toEqual(regions.filter((region) => region !== deployment.homeRegion))
+  })
+
+  it('runs no Lambda and needs no asset', () => {
+    const types = [...templates.values()].flatMap((template) => Object.values(template.Resources).map(({ Type }) => Type))
+    expect(types.filter((type) => type.startsWith('Custom::') || type.startsWith('AWS::Lambda'))).toEqual([])
+  })
+
+  it('pins the logical id of everything stateful and retains it', () => {
+    for (const [stack, template] of templates) {
+      expect([stack, statefulIds(template)]).toEqual([stack, STATEFUL_IDS[kindOf(stack)]])
+      for (const resource of Object.values(template.Resources)) {
+        if (!STATEFUL_TYPES.includes(resource.Type)) continue
+        expect(resource).toMatchObject({ DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+      }
+    }
+  })
+
+  it('marks what is a placeholder in the stack that holds it', () => {
+    const placeholders = Object.fromEntries(
+      [...templates].flatMap(([stack, { Metadata }]) => (Metadata === undefined ? [] : [[stack, Metadata['aegis:placeholders']]])),
+    )
+    expect(placeholders).toEqual({
+      [stackNames(deployment).routing]: ['hostedZoneId'],
+      ...Object.fromEntries(regions.map((region) => [stackNames(deployment).gateway(region), ['hostedZoneId', 'trustRoot', 'imageTag']])),
+    })
+  })
+}
+
+function statefulIds(template: Template): Record<string, string[]> {
+  const ids: Record<string, string[]> = {}
+  for (const [logicalId, { Type }] of Object.entries(template.Resources).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    if (STATEFUL_TYPES.includes(Type)) ids[Type] = [...(ids[Type] ?? []), logicalId]
+  }
+  return ids
+}

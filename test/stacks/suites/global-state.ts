@@ -1,0 +1,70 @@
+import { sharedNames, stackNames } from '../../../config/names.ts'
+import { regionsOf } from '../../../config/schema.ts'
+import { type Synthesized, theResource } from '../synthesized.ts'
+
+interface Replica {
+  Region: string
+  DeletionProtectionEnabled?: boolean
+  PointInTimeRecoverySpecification?: { PointInTimeRecoveryEnabled?: boolean }
+  SSESpecification?: unknown
+}
+
+/** Replicas that could be deleted by mistake or not be restored. cdk-nag never looks at global tables. */
+export function unprotected(replicas: readonly Replica[]): string[] {
+  return replicas
+    .filter((replica) => !(replica.DeletionProtectionEnabled && replica.PointInTimeRecoverySpecification?.PointInTimeRecoveryEnabled))
+    .map(({ Region }) => Region)
+}
+
+export function globalStateSuite({ deployment, templates }: Synthesized): void {
+  const { Properties } = theResource(templates.get(stackNames(deployment).globalState), 'AWS::DynamoDB::GlobalTable')
+  const replicas: Replica[] = Properties.Replicas
+
+  it('has a replica in every serving region and nowhere else', () => {
+    expect(Properties.TableName).toBe(sharedNames(deployment).globalTable)
+    const regions = regionsOf(deployment).map(({ region }) => region)
+    expect(replicas.map(({ Region }) => Region).toSorted()).toEqual(regions.toSorted())
+  })
+
+  it('protects every replica from deletion and keeps point-in-time recovery', () => {
+    expect(unprotected(replicas)).toEqual([])
+  })
+
+  it('would see a replica without protection', () => {
+    const [first, ...rest] = replicas as [Replica, ...Replica[]]
+    expect(unprotected([{ ...first, DeletionProtectionEnabled: false }, ...rest])).toEqual([first.Region])
+    expect(unprotected([{ Region: 'eu-west-1', DeletionProtectionEnabled: true }])).toEqual(['eu-west-1'])
+  })
+
+  it('needs no key of ours in any region', () => {
+    expect(Properties.SSESpecification).toEqual({ SSEEnabled: false })
+    expect(replicas.filter(({ SSESpecification }) => SSESpecification !== undefined)).toEqual([])
+  })
+
+  it('is keyed by the strings pk and sk, on demand', () => {
+    expect(Properties.KeySchema).toEqual([
+      { AttributeName: 'pk', KeyType: 'HASH' },
+      { AttributeName: 'sk', KeyType: 'RANGE' },
+    ])
+    expect(Properties.AttributeDefinitions.map(({ AttributeType }: { AttributeType: string }) => AttributeType)).toEqual(['S', 'S'])
+    expect(Properties.BillingMode).toBe('PAY_PER_REQUEST')
+  })
+
+  it('lets the publisher move the pointers in every replica, and write nothing else', () => {
+    for (const { Region, ResourcePolicy } of Properties.Replicas) {
+      expect(ResourcePolicy.PolicyDocument.Statement).toEqual([
+        {
+          Sid: 'PublisherMovesPointers',
+          Effect: 'Allow',
+          Principal: { AWS: `arn:aws:iam::${deployment.accounts.control}:root` },
+          Action: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+          Resource: `arn:aws:dynamodb:${Region}:${deployment.accounts.workload}:table/${Properties.TableName}`,
+          Condition: {
+            ArnEquals: { 'aws:PrincipalArn': `arn:aws:iam::${deployment.accounts.control}:role/${sharedNames(deployment).publisherRole}` },
+            'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] },
+          },
+        },
+      ])
+    }
+  })
+}

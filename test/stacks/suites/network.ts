@@ -1,0 +1,100 @@
+import { cellNames, REGIONAL_TABLES, sharedNames, stackNames } from '../../../config/names.ts'
+import { regionsOf } from '../../../config/schema.ts'
+import { resourcesOf, type Synthesized, synthesize, theResource } from '../synthesized.ts'
+
+interface Statement {
+  Principal: unknown
+  Action: string | string[]
+  Resource: string | string[]
+  Condition?: { StringEquals?: Record<string, string> }
+}
+
+export function networkSuite({ deployment, templates }: Synthesized): void {
+  const cells = regionsOf(deployment).map(({ region, zone }) => ({
+    region,
+    names: cellNames(deployment, region, zone),
+    template: templates.get(stackNames(deployment).network(region)),
+  }))
+
+  it('has an endpoint in the region for every service that a task uses', () => {
+    for (const { region, template } of cells) {
+      const services = resourcesOf(template, 'AWS::EC2::VPCEndpoint').map(([, { Properties }]) => serviceOf(Properties, region))
+      const wanted = ['dynamodb', 'ecr.api', 'ecr.dkr', 'kms', 'logs', 's3']
+      expect(services.toSorted()).toEqual(wanted.map((service) => `com.amazonaws.${region}.${service}`))
+    }
+  })
+
+  it("lets nothing through an endpoint but the account's principals, and AWS's own image layers", () => {
+    for (const { region, names, template } of cells) {
+      for (const [, { Properties }] of resourcesOf(template, 'AWS::EC2::VPCEndpoint')) {
+        const open = (Properties.PolicyDocument.Statement as Statement[]).filter(
+          ({ Condition }) => Condition?.StringEquals?.['aws:PrincipalAccount'] !== names.account,
+        )
+        const layers = { Action: 's3:GetObject', Resource: `arn:aws:s3:::prod-${region}-starport-layer-bucket/*` }
+        expect(open).toMatchObject(serviceOf(Properties, region).endsWith('.s3') ? [layers] : [])
+      }
+    }
+  })
+
+  it('names the tables that the DynamoDB endpoint leads to', () => {
+    for (const { region, names, template } of cells) {
+      const endpoint = resourcesOf(template, 'AWS::EC2::VPCEndpoint').find(([, { Properties }]) =>
+        serviceOf(Properties, region).endsWith('.dynamodb'),
+      )
+      const tables = [sharedNames(deployment).globalTable, ...REGIONAL_TABLES.map((purpose) => names.table(purpose))]
+      expect(endpoint?.[1].Properties.PolicyDocument.Statement[0].Resource.toSorted()).toEqual(
+        tables.map((table) => `arn:aws:dynamodb:${region}:${names.account}:table/${table}`).toSorted(),
+      )
+    }
+  })
+
+  it('gives every availability zone its own NAT gateway and logs all flows', () => {
+    for (const { names, template } of cells) {
+      expect(resourcesOf(template, 'AWS::EC2::NatGateway')).toHaveLength(deployment.azCount)
+      expect(theResource(template, 'AWS::EC2::FlowLog').Properties.TrafficType).toBe('ALL')
+      expect(theResource(template, 'AWS::Logs::LogGroup').Properties.LogGroupName).toBe(names.flowLogs)
+    }
+  })
+
+  it('moves no subnet when a third availability zone is added', () => {
+    const zones = { eu: { regions: [deployment.homeRegion] } }
+    const subnets = (azCount: number) => {
+      const { templates: few } = synthesize({ zones, azCount })
+      const found = resourcesOf(few.get(stackNames(deployment).network(deployment.homeRegion)), 'AWS::EC2::Subnet')
+      return Object.fromEntries(found.map(([id, { Properties }]) => [id, Properties.CidrBlock]))
+    }
+    const [two, three] = [subnets(2), subnets(3)]
+    expect(Object.keys(three)).toHaveLength(9)
+    expect(three).toMatchObject(two)
+  })
+
+  it('hands no public address to anything that starts in a subnet', () => {
+    for (const { template } of cells) {
+      const subnets = resourcesOf(template, 'AWS::EC2::Subnet')
+      expect(subnets).toHaveLength(3 * deployment.azCount)
+      expect(subnets.filter(([, { Properties }]) => Properties.MapPublicIpOnLaunch === true)).toEqual([])
+    }
+  })
+
+  it('writes the parameters that later stacks of the region read', () => {
+    for (const { names, region, template } of cells) {
+      const written = resourcesOf(template, 'AWS::SSM::Parameter').map(([, { Properties }]) => Properties.Name)
+      const later = [stackNames(deployment).residencyStore(region), stackNames(deployment).gateway(region)]
+      const read = later.flatMap((stack) =>
+        [...JSON.stringify(templates.get(stack)).matchAll(/{{resolve:ssm:([^}]+)}}/g)].map(([, name]) => name),
+      )
+      expect(read).toContain(names.networkParameter('vpc-id'))
+      expect([...new Set(read)].toSorted()).toEqual(written.toSorted())
+    }
+  })
+}
+
+/** Service names of gateway endpoints are joined from the pseudo parameter of the region. */
+function serviceOf(
+  { ServiceName }: { ServiceName: string | { 'Fn::Join': [string, (string | { Ref: string })[]] } },
+  region: string,
+): string {
+  if (typeof ServiceName === 'string') return ServiceName
+  const [separator, parts] = ServiceName['Fn::Join']
+  return parts.map((part) => (typeof part === 'string' ? part : part.Ref === 'AWS::Region' ? region : `(${part.Ref})`)).join(separator)
+}
