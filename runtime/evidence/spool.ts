@@ -57,11 +57,13 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   let failure: Error | undefined
   // Once a line did not fit, no later and smaller one may: a log has no gaps.
   let full = false
+  let closed = false
   let waiters: Waiter[] = []
   let timer: NodeJS.Timeout | undefined
   let committing: Promise<void> | undefined
 
   const schedule = (delayMs: number) => {
+    if (closed) return
     timer ??= setTimeout(() => {
       timer = undefined
       commit()
@@ -130,10 +132,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
       })
     },
     async close() {
+      closed = true
       clearTimeout(timer)
       await committing
       if (pending.length > 0) await writeGroup()
-      clearTimeout(timer)
       await file.close()
     },
   }

@@ -25,8 +25,8 @@ export interface ObjectStore {
 
 /** One resolution of a name: every address of the answer, so that each can be checked. */
 export interface Resolver {
-  /** @returns IPv4 and IPv6 literals; empty when the name does not exist. Rejects when no answer came. */
-  resolve(host: string): Promise<string[]>
+  /** @returns IPv4 and IPv6 literals, the same list while an answer lives; empty when the name does not exist. Rejects when no answer came. */
+  resolve(host: string): Promise<readonly string[]>
 }
 
 export interface DialRequest {

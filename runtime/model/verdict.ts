@@ -16,7 +16,7 @@ export interface Reason {
 export interface Route {
   region: string
   endpoint: string
-  addresses: string[]
+  addresses: readonly string[]
 }
 
 /** The answer to one call. Wire shape, snake_case: see docs and `/openapi.json`. */

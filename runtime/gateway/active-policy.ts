@@ -1,0 +1,84 @@
+import { isIP } from 'node:net'
+import { Ajv, type ValidateFunction } from 'ajv'
+import type { Issuer, TrustedIssuers } from '../identity/verify-token.ts'
+import type { ActiveBundle } from '../policy/bundle.ts'
+import { type ActiveAgent, type Tool, type ToolAction, toolZones } from '../policy/bundle-data.ts'
+import type { Directory } from '../policy/directory.ts'
+import type { PolicyEvaluator } from '../policy/evaluate.ts'
+
+/**
+ * All that a decision is judged by: one verified bundle and one verified directory, made ready for lookups. Immutable;
+ * activation builds the next one aside and swaps the reference, so every call is judged by exactly one.
+ */
+export interface ActivePolicy extends TrustedIssuers {
+  revision: string
+  bundleDigest: string
+  directoryDigest: string
+  bundleSeq: number
+  directorySeq: number
+  /** From when on bundle and directory were both issued, milliseconds since the epoch. */
+  issuedAtMs: number
+  /** When the first of bundle and directory expires. */
+  notAfterMs: number
+  evaluator: PolicyEvaluator
+  agents: ReadonlyMap<string, ActiveAgent>
+  tools: ReadonlyMap<string, ActiveTool>
+  zones: Directory['zones']
+  /** Zone of each region. */
+  zoneOfRegion: ReadonlyMap<string, string>
+}
+
+export interface Endpoint {
+  region: string
+  url: string
+  /** A name to resolve, or the address that the URL itself gives. */
+  host: { name: string } | { addresses: readonly string[] }
+}
+
+export interface ActiveTool {
+  /** By region. */
+  endpoints: ReadonlyMap<string, Endpoint>
+  /** Zones where the tool has an endpoint, sorted. */
+  zones: string[]
+  actions: ReadonlyMap<string, ActiveAction>
+}
+
+export interface ActiveAction extends ToolAction {
+  accepts: ValidateFunction
+}
+
+/** @throws when a tool's schema does not compile: such a bundle is not activated */
+export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { digest: string }, evaluator: PolicyEvaluator): ActivePolicy {
+  // Strict: an unknown keyword in a signed schema is a mistake that would otherwise check nothing.
+  const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: false, validateFormats: false })
+  return {
+    revision: bundle.revision,
+    bundleDigest: bundle.digest,
+    directoryDigest: directory.digest,
+    bundleSeq: bundle.seq,
+    directorySeq: directory.seq,
+    issuedAtMs: Math.min(bundle.notBeforeMs, directory.notBeforeMs),
+    notAfterMs: Math.min(bundle.notAfterMs, directory.notAfterMs),
+    evaluator,
+    agents: bundle.agents,
+    tools: new Map([...bundle.tools].map(([name, tool]) => [name, activeTool(tool, directory, ajv)])),
+    zones: directory.zones,
+    zoneOfRegion: new Map(Object.entries(directory.zones).flatMap(([zone, regions]) => regions.map((region) => [region, zone] as const))),
+    issuers: new Map(directory.issuers.map((issuer): [string, Issuer] => [issuer.iss, issuer])),
+    tenants: directory.tenants,
+  }
+}
+
+function activeTool(tool: Tool, directory: Directory, ajv: Ajv): ActiveTool {
+  return {
+    endpoints: new Map([...tool.endpoints].map(([region, url]) => [region, { region, url, host: hostOf(url) }])),
+    zones: toolZones(tool, directory.zones),
+    actions: new Map([...tool.actions].map(([name, action]) => [name, { ...action, accepts: ajv.compile(action.schema) }])),
+  }
+}
+
+function hostOf(url: string): Endpoint['host'] {
+  const { hostname } = new URL(url)
+  const literal = hostname.replace(/^\[(.*)\]$/, '$1')
+  return isIP(literal) === 0 ? { name: hostname } : { addresses: [literal] }
+}

@@ -1,0 +1,56 @@
+import { randomUUID } from 'node:crypto'
+import fastify, { type FastifyInstance, LogController } from 'fastify'
+import { AegisError } from '../model/codes.ts'
+import type { Dialer } from '../model/ports.ts'
+import { decisionApi } from './doors/decision-api.ts'
+import { type Health, healthDoor } from './doors/health.ts'
+import { errorBody } from './doors/http-call.ts'
+import { toolProxy } from './doors/tool-proxy.ts'
+import type { Enforcer } from './enforcer.ts'
+
+export interface GatewayParts {
+  region: string
+  enforcer: Enforcer
+  dialer: Dialer
+  health: Health
+  /** Most calls in flight; more are refused with `overloaded`. */
+  maxInFlight: number
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    region: string
+  }
+}
+
+/** The gateway without a port: tests inject, `server.ts` listens. */
+export function buildGateway({ region, enforcer, dialer, health, maxInFlight }: GatewayParts): FastifyInstance {
+  const app = fastify({
+    // One line for each failure is written by the doors; a line for each request would cost more than the decision.
+    logger: { level: 'error' },
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => '',
+    // Longer than the load balancer keeps an idle connection (60 s), so that it never sends into one that just closed.
+    keepAliveTimeout: 75_000,
+    requestTimeout: 15_000,
+    routerOptions: { maxParamLength: 128 },
+  })
+  app.decorate('region', region)
+  app.decorateRequest('arrival')
+
+  let inFlight = 0
+  app.register(healthDoor(health))
+  app.register(async (calls) => {
+    calls.addHook('onRequest', async () => {
+      inFlight++
+      if (inFlight > maxInFlight) throw new AegisError('overloaded')
+    })
+    calls.addHook('onResponse', async () => {
+      inFlight--
+    })
+    calls.register(decisionApi(enforcer))
+    calls.register(toolProxy(enforcer, dialer))
+  })
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(errorBody(new AegisError('not_found'), randomUUID(), region)))
+  return app
+}

@@ -1,0 +1,49 @@
+import type { FastifyInstance } from 'fastify'
+import type { JsonObject, ToolCall } from '../../model/call.ts'
+import { AegisError } from '../../model/codes.ts'
+import type { Enforcer } from '../enforcer.ts'
+import { isObject, openDoor, parseBody, toolCall } from './http-call.ts'
+
+const FIELDS = new Set(['tool', 'action', 'arguments', 'chain', 'approval', 'idempotency_key'])
+
+/** `POST /v1/decisions`: advises. Its caller executes the call, or does not; only the proxy doors enforce. */
+export function decisionApi(enforcer: Enforcer) {
+  return async (app: FastifyInstance) => {
+    openDoor(app, 'decision_api', enforcer)
+    app.post('/v1/decisions', async (request, reply) => {
+      const { verdict } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
+      return reply.send(verdict)
+    })
+  }
+}
+
+function parseDecisionCall(body: unknown): ToolCall {
+  const value = parseBody(body)
+  const unknown = Object.keys(value).find((key) => !FIELDS.has(key))
+  if (unknown !== undefined)
+    throw new AegisError('malformed_call', 'the call has a field that is not tool, action, arguments, chain, approval or idempotency_key')
+  if (!isObject(value.arguments)) throw new AegisError('malformed_call', 'arguments is not a JSON object')
+  const chain = optionalText(value, 'chain')
+  const approval = optionalText(value, 'approval')
+  const idempotencyKey = optionalText(value, 'idempotency_key')
+  return toolCall({
+    door: 'decision_api',
+    tool: text(value, 'tool'),
+    action: text(value, 'action'),
+    arguments: value.arguments,
+    bytes: (body as Buffer).length,
+    ...(chain !== undefined && { chain }),
+    ...(approval !== undefined && { approval }),
+    ...(idempotencyKey !== undefined && { idempotencyKey }),
+  })
+}
+
+function text(value: JsonObject, key: string): string {
+  const found = value[key]
+  if (typeof found !== 'string') throw new AegisError('malformed_call', `${key} is not a string`)
+  return found
+}
+
+function optionalText(value: JsonObject, key: string): string | undefined {
+  return value[key] === undefined ? undefined : text(value, key)
+}

@@ -1,0 +1,84 @@
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { S3Client } from '@aws-sdk/client-s3'
+import closeWithGrace from 'close-with-grace'
+import { openSpool } from '../evidence/spool.ts'
+import { tokenVerifier } from '../identity/verify-token.ts'
+import { parseTrustRoot } from '../policy/trust.ts'
+import { regionalHighWater } from '../state/high-water.ts'
+import { s3ObjectStore } from '../state/object-store.ts'
+import { decisionTelemetry, startTelemetry } from '../telemetry/telemetry.ts'
+import { activation, pointerReader } from './activation.ts'
+import { buildGateway } from './app.ts'
+import { systemClock as clock } from './clock.ts'
+import { type GatewayConfig, loadConfig } from './config.ts'
+import { createEnforcer } from './enforcer.ts'
+import { gatewayHealth } from './gateway-health.ts'
+import { pinnedDialer } from './net/dialer.ts'
+import { dnsResolver } from './net/resolver.ts'
+
+// The process of one gateway: the same in every region, on AWS and on one machine. It owns signals, the port and the
+// exit code; everything else is wired here and lives elsewhere.
+
+const POLL_INTERVAL_MS = 1000
+/** The SDK waits this long for a table or bucket of its own region before it counts it as away. */
+const REGIONAL_TIMEOUT_MS = 2000
+
+try {
+  await serve(loadConfig())
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error)
+  process.exit(2)
+}
+
+async function serve(config: GatewayConfig): Promise<void> {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { version: string }
+  const { region, zone, environment } = config
+  const stopTelemetry = config.exportsTelemetry
+    ? await startTelemetry({ serviceName: 'aegis-gateway', version, region, zone, environment })
+    : undefined
+  const identity = { log: `${region}-${randomUUID().slice(0, 13)}`, region, zone, version }
+  const spool = await openSpool({ directory: config.spoolDir, log: identity.log })
+
+  const requestHandler = { connectionTimeout: REGIONAL_TIMEOUT_MS, requestTimeout: REGIONAL_TIMEOUT_MS }
+  const dynamodb = new DynamoDBClient({ maxAttempts: 2, requestHandler })
+  // Path style, because the bucket's name must not become a host name that some resolver has to know.
+  const s3 = new S3Client({ maxAttempts: 2, forcePathStyle: true, requestHandler })
+  const policies = activation({
+    region,
+    zone,
+    ring: config.ring,
+    trust: parseTrustRoot(config.trustRoot),
+    clock,
+    pointer: pointerReader(dynamodb, config.globalTable, region, config.ring),
+    objects: s3ObjectStore(s3, config.bundleBucket),
+    highWater: regionalHighWater(dynamodb, config.regionStateTable),
+    log: (event) => console.log(JSON.stringify({ time: new Date().toISOString(), region, ...event })),
+  })
+  const health = gatewayHealth({ policies, spool, clock, warnAgeMs: config.bundleWarnAgeMs })
+  const dialer = pinnedDialer({ proxy: config.egressProxy })
+  const enforcer = createEnforcer({
+    identity,
+    active: policies.current,
+    verifier: tokenVerifier({ zone, zoneUrl: config.zoneUrl, globalUrl: config.globalUrl, clock }),
+    resolver: dnsResolver({ servers: config.dnsServers, clock }),
+    spool,
+    telemetry: decisionTelemetry(),
+    clock,
+  })
+  const app = buildGateway({ region, enforcer, dialer, health, maxInFlight: config.maxInFlight })
+  const stopPolling = policies.start(POLL_INTERVAL_MS)
+
+  closeWithGrace({ delay: 20_000, logger: false }, async ({ err }) => {
+    if (err !== undefined) console.error(err)
+    health.leave()
+    await app.close()
+    await stopPolling()
+    await dialer.close()
+    await spool.close()
+    await stopTelemetry?.()
+  })
+  const address = await app.listen({ host: config.host, port: config.port })
+  console.log(JSON.stringify({ time: new Date().toISOString(), region, event: 'listening', address }))
+}

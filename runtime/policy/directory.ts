@@ -1,0 +1,124 @@
+import { z } from 'zod'
+import type { Signer } from '../model/ports.ts'
+import { GLOBAL_ZONE, type Tenant } from '../model/zones.ts'
+import { sha256 } from './file-hashes.ts'
+import { signCompact, verifyCompact } from './jws.ts'
+import { checkTenants } from './tenants.ts'
+import { checkScope, type Expected, publicJwk, scopeFields, TrustError } from './trust.ts'
+
+/** Who may issue tokens: the token service of one region. */
+const issuerSchema = z.strictObject({
+  iss: z.url(),
+  region: z.string().min(1),
+  zone: z.string().min(1),
+  keys: z.array(publicJwk).max(16),
+})
+export type Issuer = z.output<typeof issuerSchema>
+
+/** What the control plane says about one zone: the only source of tenants and issuers that a gateway believes. */
+export interface Directory {
+  zone: string
+  seq: number
+  /** Milliseconds since the epoch. */
+  notBeforeMs: number
+  notAfterMs: number
+  /** Regions by zone, of the whole deployment. */
+  zones: Readonly<Record<string, readonly string[]>>
+  /** Tenants of this zone and those with binding none. */
+  tenants: ReadonlyMap<string, Tenant>
+  /** Issuers of every region, so that a token of another zone is told from a forged one. */
+  issuers: readonly Issuer[]
+  /** Budget grants. */
+  grants: readonly never[]
+}
+
+export interface DirectoryContents extends Omit<Directory, 'tenants' | 'grants'> {
+  /** All tenants of the deployment: those that do not belong in the zone are left out. */
+  tenants: readonly Tenant[]
+}
+
+const TYP = 'aegis-directory+jwt'
+const JWS_CHARACTERS_MAX = 16 * 1024 * 1024
+
+/** @throws Error with one line a fault, when a tenant or issuer contradicts the deployment */
+export function buildDirectory({ tenants, ...contents }: DirectoryContents): Directory {
+  const { zone, zones, issuers } = contents
+  const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones)]
+  if (!Object.hasOwn(zones, zone)) faults.push(`no zone ${zone}, there are ${Object.keys(zones).join(', ')}`)
+  if (faults.length > 0) throw new Error(faults.join('\n'))
+  const listed = tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
+  return { ...contents, tenants: new Map(listed.map((tenant) => [tenant.id, tenant])), grants: [] }
+}
+
+/** @returns a compact JWS: the object that the bucket holds */
+export function signDirectory(directory: Directory, signer: Signer): Promise<string> {
+  const { zone, seq, notBeforeMs, notAfterMs, zones, tenants, issuers, grants } = directory
+  const payload: Payload = {
+    v: 1,
+    zone,
+    seq,
+    not_before: notBeforeMs,
+    not_after: notAfterMs,
+    zones: Object.fromEntries(Object.entries(zones).map(([id, regions]) => [id, [...regions]])),
+    tenants: [...tenants.values()].map(({ homeRegion, ...tenant }) => ({ ...tenant, home_region: homeRegion })),
+    issuers: [...issuers],
+    grants: [...grants],
+  }
+  return signCompact(payload, signer, TYP)
+}
+
+/**
+ * @param jws the object as read
+ * @returns the directory, with the SHA-256 of its text in lower-case hex: its name in the bucket
+ * @throws TrustError; nothing of the directory may be used then
+ */
+export function verifyDirectory(jws: string, expected: Expected): Directory & { digest: string } {
+  if (jws.length > JWS_CHARACTERS_MAX)
+    throw new TrustError('too_large', `the directory has ${jws.length} characters, at most ${JWS_CHARACTERS_MAX} are read`)
+  const parsed = payloadSchema.safeParse(verifyCompact(jws, expected.trust, TYP))
+  if (!parsed.success) {
+    const path = parsed.error.issues[0]?.path.join('.')
+    throw new TrustError('malformed', `the directory has not the expected shape at ${path}`, { cause: parsed.error })
+  }
+  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, grants } = parsed.data
+  checkScope('directory', { zone, seq, notBeforeMs, notAfterMs }, expected)
+  const tenants = parsed.data.tenants.map(({ home_region: homeRegion, ...tenant }): Tenant => ({ ...tenant, homeRegion }))
+  const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones), ...strangers(tenants, zone)]
+  if (faults.length > 0) throw new TrustError('malformed', `the directory contradicts itself: ${faults.join('; ')}`)
+  const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]))
+  return { zone, seq, notBeforeMs, notAfterMs, zones, tenants: byId, issuers, grants, digest: sha256(jws) }
+}
+
+const payloadSchema = z.strictObject({
+  v: z.literal(1),
+  ...scopeFields,
+  zones: z.record(z.string(), z.array(z.string()).min(1)),
+  tenants: z.array(
+    z.strictObject({
+      id: z.string().min(1),
+      zone: z.string().min(1),
+      home_region: z.string().min(1).nullable(),
+      binding: z.enum(['none', 'zone', 'region']),
+      mode: z.enum(['enforce', 'shadow']),
+    }),
+  ),
+  issuers: z.array(issuerSchema),
+  grants: z.array(z.never()),
+})
+type Payload = z.output<typeof payloadSchema>
+
+/** Two issuers under one name, or one in a zone that its region is not in, could assert each other's tenants. */
+function checkIssuers(issuers: readonly Issuer[], zones: Readonly<Record<string, readonly string[]>>): string[] {
+  const seen = new Set<string>()
+  return issuers.flatMap(({ iss, region, zone }) => {
+    const twice = seen.has(iss) ? [`issuer ${iss}: named twice`] : []
+    seen.add(iss)
+    const regions = Object.hasOwn(zones, zone) ? zones[zone] : undefined
+    return regions?.includes(region) ? twice : [...twice, `issuer ${iss}: region ${region} is not in zone ${zone}`]
+  })
+}
+
+function strangers(tenants: readonly Tenant[], zone: string): string[] {
+  const wrong = tenants.filter((tenant) => tenant.zone !== zone && tenant.zone !== GLOBAL_ZONE)
+  return wrong.map(({ id, zone: other }) => `tenant ${id} is of zone ${other}`)
+}

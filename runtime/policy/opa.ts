@@ -1,0 +1,58 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { type OpaConfig, opaConfig } from './config.ts'
+
+/** Other versions compile the same Rego to other bytes, so no other is used. */
+export const OPA_VERSION = '1.19.1'
+
+/** The cache of `npm run tools`. */
+export const TOOLS_DIR = fileURLToPath(new URL('../../.tools/', import.meta.url))
+
+/** @returns the path of an opa of the pinned version, or undefined when this machine has none */
+export async function findOpa({ named, candidates }: OpaConfig = opaConfig(TOOLS_DIR)): Promise<string | undefined> {
+  if (named !== undefined) {
+    const version = await versionOf(named)
+    if (version === OPA_VERSION) return named
+    throw new Error(
+      `OPA_BIN=${named} is ${version === undefined ? 'not opa' : `opa ${version}`}, opa ${OPA_VERSION} is needed; run npm run tools`,
+    )
+  }
+  for (const candidate of candidates) {
+    if (existsSync(candidate) && (await versionOf(candidate)) === OPA_VERSION) return candidate
+  }
+  return undefined
+}
+
+export async function requireOpa(): Promise<string> {
+  const opa = await findOpa()
+  if (opa === undefined) throw new Error(`opa ${OPA_VERSION} is not on this machine; run npm run tools`)
+  return opa
+}
+
+export interface OpaResult {
+  code: number
+  stdout: string
+  stderr: string
+}
+
+/** Runs opa to its end. A failing exit code is a result, not an error. */
+export function runOpa(opa: string, args: readonly string[], { cwd, stdin }: { cwd: string; stdin?: string }): Promise<OpaResult> {
+  return new Promise((resolve, reject) => {
+    const child = execFile(opa, args, { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
+      if (error !== null && typeof error.code !== 'number') reject(error)
+      else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
+    })
+    child.stdin?.end(stdin ?? '')
+  })
+}
+
+/** The version that a binary says it has; undefined when it is no opa. */
+export async function versionOf(binary: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await runOpa(binary, ['version'], { cwd: '.' })
+    return /^Version: (\S+)$/m.exec(stdout)?.[1]
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,43 @@
+import { UpdateItemCommand } from '@aws-sdk/client-dynamodb'
+import { regionalHighWater } from '../../runtime/state/high-water.ts'
+import { type TestTables, testTables } from '../support/dynamodb.ts'
+
+let tables: TestTables
+beforeAll(async () => {
+  tables = await testTables('state')
+})
+afterAll(() => tables.close())
+
+test('starts at zero, rises, stays where it is, and never falls', async () => {
+  const mark = regionalHighWater(tables.client, 'state')
+  expect(await mark.read('bundle')).toBe(0)
+  expect(await mark.raise('bundle', 5)).toBe(true)
+  expect(await mark.raise('bundle', 5)).toBe(true)
+  expect(await mark.raise('bundle', 4)).toBe(false)
+  expect(await mark.read('bundle')).toBe(5)
+  expect(await mark.read('directory')).toBe(0)
+})
+
+test('ends at the highest of many processes that race', async () => {
+  const mark = regionalHighWater(tables.client, 'state')
+  const order = Array.from({ length: 30 }, (_, i) => ((i * 7) % 30) + 1)
+  await Promise.all(order.map((seq) => mark.raise('directory', seq)))
+  expect(await mark.read('directory')).toBe(30)
+})
+
+test('refuses to read a mark that is no sequence number', async () => {
+  const mark = regionalHighWater(tables.client, 'state')
+  await tables.client.send(
+    new UpdateItemCommand({
+      TableName: 'state',
+      Key: { pk: { S: 'hwm' }, sk: { S: 'bundle' } },
+      UpdateExpression: 'SET seq = :bad',
+      ExpressionAttributeValues: { ':bad': { N: '-1' } },
+    }),
+  )
+  await expect(mark.read('bundle')).rejects.toThrow('not a sequence number')
+})
+
+test('refuses to answer when the table does not', async () => {
+  await expect(regionalHighWater(tables.client, 'no-such-table').read('bundle')).rejects.toThrow()
+})

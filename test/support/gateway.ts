@@ -1,0 +1,198 @@
+import { sign } from 'node:crypto'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { FastifyInstance } from 'fastify'
+import { deployment as input } from '../../config/deployment.ts'
+import { publicNames } from '../../config/names.ts'
+import { regionsOf, resolveDeployment } from '../../config/schema.ts'
+import { openSpool, type Spool, type SpoolOptions } from '../../runtime/evidence/spool.ts'
+import { type ActivePolicy, activePolicyOf } from '../../runtime/gateway/active-policy.ts'
+import { buildGateway } from '../../runtime/gateway/app.ts'
+import { createEnforcer } from '../../runtime/gateway/enforcer.ts'
+import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
+import { tokenVerifier } from '../../runtime/identity/verify-token.ts'
+import type { Dialer, DialRequest, Resolver, Signer } from '../../runtime/model/ports.ts'
+import { builtWasm } from '../../runtime/policy/build.ts'
+import { packBundle, verifyBundle } from '../../runtime/policy/bundle.ts'
+import { buildDirectory, type Directory, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
+import { bundleData, type Documents, loadDocuments, revisionOf } from '../../runtime/policy/documents.ts'
+import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
+import { type PublicJwk, parseTrustRoot, type TrustRoot } from '../../runtime/policy/trust.ts'
+import { decisionTelemetry } from '../../runtime/telemetry/telemetry.ts'
+import { type TestKey, testKey, testToken } from './tokens.ts'
+
+export const deployment = resolveDeployment(input)
+export const names = publicNames(deployment)
+export const documents: Documents = loadDocuments('demo')
+const zones = Object.fromEntries(Object.entries(deployment.zones).map(([zone, { regions }]) => [zone, regions]))
+
+/** What signs and is believed in one test world: the control plane's key and every region's token key. */
+export interface TestTrust {
+  control: TestKey
+  regions: Record<string, TestKey>
+  trust: TrustRoot
+}
+
+export async function testTrust(): Promise<TestTrust> {
+  const control = await testKey()
+  const regions: Record<string, TestKey> = {}
+  for (const { region } of regionsOf(deployment)) regions[region] = await testKey()
+  return { control, regions, trust: parseTrustRoot({ keys: [{ ...control.publicJwk }] }) }
+}
+
+export function testSigner({ privateKey, publicJwk }: TestKey): Signer {
+  return { keyId: publicJwk.kid, sign: async (message) => sign('sha256', message, { key: privateKey, dsaEncoding: 'ieee-p1363' }) }
+}
+
+export interface Issue {
+  zone: string
+  seq?: number
+  nowMs?: number
+  maxAgeMs?: number
+  signer?: Signer
+}
+
+/** A signed bundle of the demo's documents for a zone, as a publisher makes it. */
+export async function signedBundle(trust: TestTrust, { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer }: Issue) {
+  const wasm = builtWasm()
+  const contents = {
+    data: bundleData(documents, zone),
+    revision: revisionOf(wasm, documents),
+    seq,
+    zone,
+    notBeforeMs: nowMs - 1000,
+    notAfterMs: nowMs + maxAgeMs,
+  }
+  return packBundle({ wasm, ...contents }, signer ?? testSigner(trust.control))
+}
+
+/** A signed directory of the demo's tenants for a zone, with every region as issuer. */
+export async function signedDirectory(trust: TestTrust, { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer }: Issue) {
+  const issuers = regionsOf(deployment).map(({ region, zone }) => ({
+    iss: names.regionUrl(region),
+    region,
+    zone,
+    keys: [trust.regions[region]?.publicJwk as PublicJwk],
+  }))
+  const tenants = documents.tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
+  const directory: Directory = buildDirectory({
+    zone,
+    seq,
+    notBeforeMs: nowMs - 1000,
+    notAfterMs: nowMs + maxAgeMs,
+    zones,
+    tenants,
+    issuers,
+  })
+  return signDirectory(directory, signer ?? testSigner(trust.control))
+}
+
+export async function activePolicy(trust: TestTrust, zone: string): Promise<ActivePolicy> {
+  const expected = { trust: trust.trust, zone, nowMs: Date.now(), minSeq: 0 }
+  const bundle = await verifyBundle(await signedBundle(trust, { zone }), expected)
+  const directory = verifyDirectory(await signedDirectory(trust, { zone }), expected)
+  return activePolicyOf(bundle, directory, await loadEvaluator(bundle.wasm))
+}
+
+export interface TestGateway {
+  app: FastifyInstance
+  spool: Spool
+  /** Every request that was forwarded to a tool. */
+  dialled: DialRequest[]
+  /** Swap or remove the policy in force. */
+  active: ActivePolicy | undefined
+  /** The records written so far, oldest first. */
+  records(): Promise<RecordLine[]>
+  close(): Promise<void>
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: records are inspected field by field in tests
+export type RecordLine = Record<string, any>
+
+export interface TestGatewayOptions {
+  trust: TestTrust
+  region: string
+  zone: string
+  resolver?: Resolver
+  dialer?: Dialer
+  spool?: Partial<SpoolOptions>
+  maxInFlight?: number
+}
+
+const addresses = ['44.128.1.20']
+const publicAddress: Resolver = { resolve: async () => addresses }
+
+/** A gateway of one region over the demo's documents, with a real spool and without a port. */
+export async function testGateway({
+  trust,
+  region,
+  zone,
+  resolver = publicAddress,
+  dialer,
+  spool: spoolOptions,
+  maxInFlight = 1000,
+}: TestGatewayOptions): Promise<TestGateway> {
+  const clock = { now: () => Date.now(), monotonic: () => performance.now() }
+  const directory = mkdtempSync(join(tmpdir(), 'aegis-gateway-'))
+  const spool = await openSpool({ directory, log: 'log', ...spoolOptions })
+  const dialled: DialRequest[] = []
+  const echo: Dialer = {
+    dial: async (request) => {
+      dialled.push(request)
+      return { status: 200, headers: { 'content-type': 'application/json', 'x-internal': 'secret' }, body: Buffer.from('{"ok":true}') }
+    },
+    close: async () => {},
+  }
+  const gateway = { active: (await activePolicy(trust, zone)) as ActivePolicy | undefined }
+  const policies = { current: () => gateway.active, regionalStateSeenAt: () => performance.now() }
+  const enforcer = createEnforcer({
+    identity: { log: 'log', region, zone, version: '0.0.0' },
+    active: policies.current,
+    verifier: tokenVerifier({ zone, zoneUrl: names.zoneUrl(zone), globalUrl: names.globalUrl, clock }),
+    resolver,
+    spool,
+    telemetry: decisionTelemetry(),
+    clock,
+  })
+  const app = buildGateway({
+    region,
+    enforcer,
+    dialer: dialer ?? echo,
+    health: gatewayHealth({ policies, spool, clock, warnAgeMs: 1000 }),
+    maxInFlight,
+  })
+  return Object.assign(gateway, {
+    app,
+    spool,
+    dialled,
+    async records() {
+      if (spool.nextSeq > 0) await spool.synced(spool.nextSeq - 1)
+      const file = readdirSync(directory).find((name) => name.endsWith('.jsonl')) ?? ''
+      return readFileSync(join(directory, file), 'utf8')
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as RecordLine)
+    },
+    async close() {
+      await app.close()
+      await spool.close()
+      rmSync(directory, { recursive: true, force: true })
+    },
+  })
+}
+
+/** A token of a demo agent, issued by its tenant's home region, or by `region`. */
+export async function agentToken(trust: TestTrust, agentId: string, tenantId: string, region?: string): Promise<string> {
+  const tenant = documents.tenants.find(({ id }) => id === tenantId)
+  if (tenant === undefined) throw new Error(`no tenant ${tenantId}`)
+  const issuer = region ?? tenant.homeRegion ?? 'us-east-1'
+  const aud = tenant.binding === 'none' ? names.globalUrl : names.zoneUrl(tenant.zone)
+  return testToken(trust.regions[issuer] as TestKey, {
+    iss: names.regionUrl(issuer),
+    aud,
+    agent_id: agentId,
+    tenant: tenantId,
+    zone: tenant.zone,
+  })
+}
