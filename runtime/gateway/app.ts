@@ -5,11 +5,13 @@ import type { Dialer } from '../model/ports.ts'
 import { decisionApi } from './doors/decision-api.ts'
 import { type Health, healthDoor } from './doors/health.ts'
 import { errorBody } from './doors/http-call.ts'
+import { openApiDoor } from './doors/openapi.ts'
 import { toolProxy } from './doors/tool-proxy.ts'
 import type { Enforcer } from './enforcer.ts'
 
 export interface GatewayParts {
   region: string
+  version: string
   enforcer: Enforcer
   dialer: Dialer
   health: Health
@@ -24,7 +26,7 @@ declare module 'fastify' {
 }
 
 /** The gateway without a port: tests inject, `server.ts` listens. */
-export function buildGateway({ region, enforcer, dialer, health, maxInFlight }: GatewayParts): FastifyInstance {
+export function buildGateway({ region, version, enforcer, dialer, health, maxInFlight }: GatewayParts): FastifyInstance {
   const app = fastify({
     // One line for each failure is written by the doors; a line for each request would cost more than the decision.
     logger: { level: 'error' },
@@ -40,6 +42,7 @@ export function buildGateway({ region, enforcer, dialer, health, maxInFlight }: 
 
   let inFlight = 0
   app.register(healthDoor(health))
+  app.register(openApiDoor(version))
   app.register(async (calls) => {
     calls.addHook('onRequest', async () => {
       inFlight++

@@ -67,7 +67,7 @@ async function serve(config: GatewayConfig): Promise<void> {
     telemetry: decisionTelemetry(),
     clock,
   })
-  const app = buildGateway({ region, enforcer, dialer, health, maxInFlight: config.maxInFlight })
+  const app = buildGateway({ region, version, enforcer, dialer, health, maxInFlight: config.maxInFlight })
   const stopPolling = policies.start(POLL_INTERVAL_MS)
 
   closeWithGrace({ delay: 20_000, logger: false }, async ({ err }) => {

@@ -43,7 +43,10 @@ export function runOpa(opa: string, args: readonly string[], { cwd, stdin }: { c
       if (error !== null && typeof error.code !== 'number') reject(error)
       else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
     })
-    child.stdin?.end(stdin ?? '')
+    // A child that ends without reading closes the pipe; its exit code says what happened.
+    child.stdin?.on('error', () => {})
+    if (stdin === undefined) child.stdin?.end()
+    else child.stdin?.end(stdin)
   })
 }
 

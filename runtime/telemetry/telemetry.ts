@@ -27,7 +27,7 @@ export async function startTelemetry(resource: TelemetryResource): Promise<() =>
   // No instrumentations: those of HTTP and Fastify halve throughput even when they sample nothing, so the span is made
   // by hand. No detectors: the default ones put command line, owner and host name into every export.
   const sdk = startNodeSdk({
-    resourceDetectors: null,
+    resourceDetectors: [],
     resourceAttributes: {
       'service.name': resource.serviceName,
       'service.version': resource.version,

@@ -157,6 +157,7 @@ export async function testGateway({
   })
   const app = buildGateway({
     region,
+    version: '0.0.0',
     enforcer,
     dialer: dialer ?? echo,
     health: gatewayHealth({ policies, spool, clock, warnAgeMs: 1000 }),

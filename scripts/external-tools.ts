@@ -1,0 +1,116 @@
+// What `npm run test:full` needs and npm does not bring, each at a pinned version in its own folder under .tools/.
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+export interface ExternalTool {
+  name: string
+  /** Also names the folder, so that another version is another folder. */
+  version: string
+  /** Environment variable by which the tests find it. */
+  variable: string
+  /** Where it runs, as Node names processors; absent: everywhere. */
+  arch?: string
+  /** What must be on the machine before it can be installed. */
+  needs: { command: string[]; says: RegExp; remedy: string }[]
+  /** Commands that install into an empty folder. */
+  steps: (folder: string) => string[][]
+  /** What the variable names, within the folder. */
+  path: string
+}
+
+/** Where a tool is, or why it is missing. */
+export type Prepared = { path: string } | { why: string }
+
+/** Bounds a download that hangs. */
+const STEP_TIMEOUT_MS = 5 * 60_000
+
+const python = { command: ['python3', '--version'], says: /^Python 3\.(9|[1-9]\d)\b/m, remedy: 'install Python 3.9 or later' }
+const java = { command: ['java', '-version'], says: /version "(1[7-9]|[2-9]\d)/, remedy: 'install Java 17 or later' }
+const maven = { command: ['mvn', '--version'], says: /Apache Maven [3-9]/, remedy: 'install Maven 3 or later' }
+
+export const EXTERNAL_TOOLS: readonly ExternalTool[] = [
+  {
+    // Knows the properties and limits of every CloudFormation type of the templates.
+    name: 'cfn-lint',
+    version: '1.58.0',
+    variable: 'AEGIS_CFN_LINT',
+    needs: [python],
+    steps: (folder) => venv(folder, 'cfn-lint==1.58.0'),
+    path: 'bin/cfn-lint',
+  },
+  {
+    // An AWS emulator: a second implementation of the KMS and S3 that the gateway's clients speak to.
+    name: 'ministack',
+    version: '1.5.33',
+    variable: 'AEGIS_MINISTACK',
+    needs: [python],
+    steps: (folder) => venv(folder, 'ministack==1.5.33', 'cryptography==50.0.2'),
+    path: 'bin/ministack',
+  },
+  {
+    // AWS's own engine: a second opinion on every conditional write.
+    name: 'dynamodb-local',
+    version: '3.1.0',
+    variable: 'AEGIS_DYNAMODB_LOCAL',
+    // Its native SQLite comes for x86-64 alone.
+    arch: 'x64',
+    needs: [java, maven],
+    steps: (folder) => [
+      [
+        'mvn',
+        '-q',
+        '-B',
+        '-f',
+        join(import.meta.dirname, 'dynamodb-local.pom.xml'),
+        'dependency:copy-dependencies',
+        '-DincludeScope=runtime',
+        '-Dengine.version=3.1.0',
+        `-DoutputDirectory=${join(folder, 'lib')}`,
+      ],
+    ],
+    path: 'lib',
+  },
+]
+
+/** Installs a tool unless it is there already. @param toolsDir absolute path of the cache */
+export function prepare(tool: ExternalTool, toolsDir: string): Prepared {
+  const folder = join(toolsDir, `${tool.name}-${tool.version}`)
+  const path = join(folder, tool.path)
+  // Written last: without it the folder is what an interrupted installation left.
+  const complete = join(folder, '.complete')
+  if (existsSync(complete)) return { path }
+  if (tool.arch !== undefined && tool.arch !== process.arch) return { why: `it runs on ${tool.arch} only, and this is ${process.arch}` }
+  const lacking = tool.needs.find(({ command, says }) => !says.test(run(command).output))
+  if (lacking) return { why: `${lacking.command[0]} is missing or too old: ${lacking.remedy}` }
+  console.log(`installing ${tool.name} ${tool.version} into .tools/ ...`)
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { recursive: true })
+  for (const command of tool.steps(folder)) {
+    const { ok, output } = run(command)
+    if (!ok) return { why: `${command[0]} failed: ${lastLine(output)}` }
+  }
+  writeFileSync(complete, '')
+  return { path }
+}
+
+/** A Python package in a virtual environment of its own: nothing is installed outside the folder. */
+function venv(folder: string, ...packages: string[]): string[][] {
+  return [
+    ['python3', '-m', 'venv', folder],
+    [join(folder, 'bin/python'), '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-input', ...packages],
+  ]
+}
+
+function run([file = '', ...args]: readonly string[]): { ok: boolean; output: string } {
+  const { status, error, stdout, stderr } = spawnSync(file, args, {
+    encoding: 'utf8',
+    timeout: STEP_TIMEOUT_MS,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  return { ok: status === 0, output: `${stdout ?? ''}${stderr ?? ''}${error ? `\n${error.message}` : ''}` }
+}
+
+function lastLine(text: string): string {
+  return text.trim().split('\n').at(-1) ?? ''
+}

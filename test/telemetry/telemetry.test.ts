@@ -1,0 +1,81 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { gunzipSync } from 'node:zlib'
+import { startTelemetry } from '../../runtime/telemetry/telemetry.ts'
+import { agentToken, testGateway, testTrust } from '../support/gateway.ts'
+
+// A sink of OTLP over HTTP in JSON (https://opentelemetry.io/docs/specs/otlp/): what a collector would get.
+const received: { path: string; body: unknown }[] = []
+let sink: Server
+const environment = { ...process.env }
+
+beforeAll(async () => {
+  sink = createServer(async (request, response) => {
+    const chunks = []
+    for await (const chunk of request) chunks.push(chunk)
+    const bytes = Buffer.concat(chunks)
+    const text = request.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes
+    received.push({ path: request.url ?? '', body: JSON.parse(text.toString()) })
+    response.setHeader('content-type', 'application/json').end('{}')
+  })
+  await new Promise<void>((resolve) => sink.listen(0, '127.0.0.1', resolve))
+  Object.assign(process.env, {
+    OTEL_TRACES_EXPORTER: 'otlp',
+    OTEL_METRICS_EXPORTER: 'otlp',
+    OTEL_LOGS_EXPORTER: 'none',
+    OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
+    OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(sink.address() as AddressInfo).port}`,
+  })
+})
+afterAll(async () => {
+  process.env = environment
+  sink.closeAllConnections()
+  await new Promise<void>((resolve) => sink.close(() => resolve()))
+})
+
+test('a decision leaves one span in the caller’s trace and its metrics, without arguments and without facts of the machine', async () => {
+  const stop = await startTelemetry({ serviceName: 'aegis-gateway', version: '1', region: 'eu-west-1', zone: 'eu', environment: 'prod' })
+  const trust = await testTrust()
+  const gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu' })
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  await gateway.app.inject({
+    method: 'POST',
+    url: '/v1/decisions',
+    headers: {
+      'content-type': 'application/json',
+      authorization: `Bearer ${await agentToken(trust, 'finance-agent', 'acme-eu')}`,
+      traceparent: `00-${traceId}-b7ad6b7169203331-01`,
+    },
+    payload: JSON.stringify({
+      tool: 'stripe-payments',
+      action: 'create_payment',
+      arguments: { amount: 420000, currency: 'eur', recipient: 'supplier-7', memo: 'invoice 114' },
+    }),
+  })
+  await gateway.app.inject({ method: 'POST', url: '/v1/decisions', headers: { 'content-type': 'application/json' }, payload: '{}' })
+  await gateway.close()
+  await stop()
+
+  // biome-ignore lint/suspicious/noExplicitAny: OTLP JSON, looked at field by field
+  const spans = received
+    .filter(({ path }) => path === '/v1/traces')
+    .flatMap(({ body }: any) => body.resourceSpans.flatMap((r: any) => r.scopeSpans.flatMap((s: any) => s.spans)))
+  expect(spans).toHaveLength(2)
+  const [allowed, refused] = spans
+  expect(allowed).toMatchObject({ traceId, parentSpanId: 'b7ad6b7169203331', name: 'execute_tool stripe-payments' })
+  // biome-ignore lint/suspicious/noExplicitAny: OTLP JSON
+  const attributes = Object.fromEntries(allowed.attributes.map(({ key, value }: any) => [key, value.stringValue]))
+  expect(attributes).toMatchObject({
+    'gen_ai.operation.name': 'execute_tool',
+    'gen_ai.tool.name': 'stripe-payments',
+    'aegis.decision': 'allow',
+    'aegis.enforced': 'allow',
+    'aegis.tenant_zone': 'eu',
+  })
+  expect(refused.status).toMatchObject({ code: 2, message: 'invalid_token' })
+
+  const all = JSON.stringify(received)
+  expect(all).toContain('aegis.decisions')
+  expect(all).toContain('aegis.decision.duration')
+  for (const leak of ['supplier-7', 'invoice 114', 'process.command_args', 'process.owner', 'host.name']) expect(all).not.toContain(leak)
+})
