@@ -5,7 +5,17 @@ import { startTelemetry } from '../../runtime/telemetry/telemetry.ts'
 import { agentToken, testGateway, testTrust } from '../support/gateway.ts'
 
 // A sink of OTLP over HTTP in JSON (https://opentelemetry.io/docs/specs/otlp/): what a collector would get.
-const received: { path: string; body: unknown }[] = []
+interface Span {
+  traceId: string
+  parentSpanId: string
+  name: string
+  status: unknown
+  attributes: { key: string; value: { stringValue?: string } }[]
+}
+interface Export {
+  resourceSpans: { scopeSpans: { spans: Span[] }[] }[]
+}
+const received: { path: string; body: Export }[] = []
 let sink: Server
 const environment = { ...process.env }
 
@@ -56,15 +66,13 @@ test('a decision leaves one span in the caller’s trace and its metrics, withou
   await gateway.close()
   await stop()
 
-  // biome-ignore lint/suspicious/noExplicitAny: OTLP JSON, looked at field by field
   const spans = received
     .filter(({ path }) => path === '/v1/traces')
-    .flatMap(({ body }: any) => body.resourceSpans.flatMap((r: any) => r.scopeSpans.flatMap((s: any) => s.spans)))
+    .flatMap(({ body }) => body.resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)))
   expect(spans).toHaveLength(2)
   const [allowed, refused] = spans
   expect(allowed).toMatchObject({ traceId, parentSpanId: 'b7ad6b7169203331', name: 'execute_tool stripe-payments' })
-  // biome-ignore lint/suspicious/noExplicitAny: OTLP JSON
-  const attributes = Object.fromEntries(allowed.attributes.map(({ key, value }: any) => [key, value.stringValue]))
+  const attributes = Object.fromEntries(allowed?.attributes.map(({ key, value }) => [key, value.stringValue]) ?? [])
   expect(attributes).toMatchObject({
     'gen_ai.operation.name': 'execute_tool',
     'gen_ai.tool.name': 'stripe-payments',
@@ -72,7 +80,7 @@ test('a decision leaves one span in the caller’s trace and its metrics, withou
     'aegis.enforced': 'allow',
     'aegis.tenant_zone': 'eu',
   })
-  expect(refused.status).toMatchObject({ code: 2, message: 'invalid_token' })
+  expect(refused?.status).toMatchObject({ code: 2, message: 'invalid_token' })
 
   const all = JSON.stringify(received)
   expect(all).toContain('aegis.decisions')

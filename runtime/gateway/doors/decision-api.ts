@@ -3,6 +3,7 @@ import type { JsonObject, ToolCall } from '../../model/call.ts'
 import { AegisError } from '../../model/codes.ts'
 import type { Enforcer } from '../enforcer.ts'
 import { isObject, openDoor, parseBody, toolCall } from './http-call.ts'
+import { endOfTurn } from './turn.ts'
 
 const FIELDS = new Set(['tool', 'action', 'arguments', 'chain', 'approval', 'idempotency_key'])
 
@@ -12,6 +13,7 @@ export function decisionApi(enforcer: Enforcer) {
     openDoor(app, 'decision_api', enforcer)
     app.post('/v1/decisions', async (request, reply) => {
       const { verdict } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
+      await endOfTurn()
       return reply.send(verdict)
     })
   }
