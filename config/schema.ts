@@ -1,35 +1,5 @@
 import { z } from 'zod'
 import { defaults } from './defaults.ts'
-import { deploymentFaults, environmentFaults } from './faults.ts'
-
-/**
- * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
- * Throws a ConfigError whose message has one line a fault, each with the path of the value.
- */
-export function resolveDeployment(input: unknown, environment?: string): Deployment {
-  const parsed = deploymentSchema.safeParse(input)
-  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue))
-  const { environments, ...rest } = parsed.data
-  const name = environment ?? Object.keys(environments)[0]
-  if (name === undefined) throw new ConfigError(['environments: needs at least one environment'])
-  const chosen = Object.hasOwn(environments, name) ? environments[name] : undefined
-  if (chosen === undefined) {
-    throw new ConfigError([`environments: no environment ${JSON.stringify(name)}, there are ${Object.keys(environments).join(', ')}`])
-  }
-  const deployment = { ...rest, ...chosen, environment: name }
-  const faults = [...deploymentFaults(deployment), ...environmentFaults(parsed.data)]
-  if (faults.length > 0) throw new ConfigError(faults)
-  return deployment
-}
-
-export class ConfigError extends Error {
-  override name = 'ConfigError'
-  readonly faults: readonly string[]
-  constructor(faults: readonly string[]) {
-    super(`config/deployment.ts: ${faults.join('\nconfig/deployment.ts: ')}`)
-    this.faults = faults
-  }
-}
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')
 const account = z.string().regex(/^\d{12}$/, 'is not a 12-digit AWS account id')
@@ -78,7 +48,7 @@ const environmentSchema = z.strictObject({
   deployedReplicas: z.array(region).optional(),
 })
 
-const deploymentSchema = z.strictObject({
+export const deploymentSchema = z.strictObject({
   /** First part of every resource name. AWS keeps some beginnings for itself (SSM parameters, load balancers, buckets). */
   name: label.refine((name) => !/^(aws|ssm|internal|sthree|xn--)/.test(name), 'must not begin with aws, ssm, internal, sthree or xn--'),
   /** Public domain under which regional, zone and global names are made. */
@@ -142,17 +112,11 @@ export function regionsOf(deployment: Deployment): { region: string; zone: strin
 export function primaryOf(deployment: Deployment, zone: string): string {
   const found = deployment.zones[zone]
   const primary = found?.primary ?? found?.regions[0]
-  if (primary === undefined) throw new ConfigError([`zones: no zone ${JSON.stringify(zone)}`])
+  if (primary === undefined) throw new Error(`zones: no zone ${JSON.stringify(zone)}`)
   return primary
 }
 
 /** The account that holds a zone's cells. */
 export function accountOf(deployment: Deployment, zone: string): string {
   return deployment.accounts.zones[zone] ?? deployment.accounts.workload
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const at = (path: readonly PropertyKey[]) => (path.length === 0 ? 'the deployment' : path.map(String).join('.'))
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at([...issue.path, key])}: unknown key`)
-  return [`${at(issue.path)}: ${issue.message}`]
 }

@@ -1,5 +1,6 @@
 import type { App } from 'aws-cdk-lib/core'
-import { ConfigError, type Deployment, regionsOf } from '../config/schema.ts'
+import { ConfigError } from '../config/resolve.ts'
+import { type Deployment, regionsOf } from '../config/schema.ts'
 import type { TrustRoot } from '../config/trust.ts'
 import { BundleStoreStack } from './stacks/bundle-store.ts'
 import { ControlPlaneStack } from './stacks/control-plane.ts'

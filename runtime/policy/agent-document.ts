@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Money } from '../model/money.ts'
 import { tenantId } from './tenants.ts'
 
 // The words of agents/*.yaml. Objects are closed: a misspelt rule must not turn into no rule.
@@ -112,7 +113,7 @@ export const agentDocument = z
 export type AgentDocument = z.output<typeof agentDocument>
 export type ActionRule = z.output<typeof actionRule>
 /** The limits of an action, one a currency; none when the document names none. */
-export function limitsOf({ max_amount = [] }: ActionRule): readonly z.output<typeof limit>[] {
+export function limitsOf({ max_amount = [] }: ActionRule): readonly (Money & Pick<z.output<typeof limit>, 'above'>)[] {
   return Array.isArray(max_amount) ? max_amount : [max_amount]
 }
 

@@ -1,6 +1,7 @@
 import { deployment as input } from '../../config/deployment.ts'
 import { cellNames, publicNames, REGIONAL_TABLES, SIGNING_KEYS, sharedNames, stackNames } from '../../config/names.ts'
-import { type Deployment, regionsOf, resolveDeployment } from '../../config/schema.ts'
+import { resolveDeployment } from '../../config/resolve.ts'
+import { type Deployment, regionsOf } from '../../config/schema.ts'
 
 const accounts = input.environments.prod?.accounts as { control: string; workload: string }
 const two = {

@@ -1,6 +1,7 @@
 import { deployment as input } from '../../config/deployment.ts'
 import { cellNames } from '../../config/names.ts'
-import { accountOf, ConfigError, type DeploymentInput, primaryOf, regionsOf, resolveDeployment } from '../../config/schema.ts'
+import { ConfigError, resolveDeployment } from '../../config/resolve.ts'
+import { accountOf, type DeploymentInput, primaryOf, regionsOf } from '../../config/schema.ts'
 
 const prod = input.environments.prod as DeploymentInput['environments'][string]
 const eu = { regions: ['eu-west-1', 'eu-central-1'], primary: 'eu-west-1', standby: 'eu-central-1' }

@@ -1,5 +1,5 @@
 import { deployment as input } from '../../config/deployment.ts'
-import { resolveDeployment } from '../../config/schema.ts'
+import { resolveDeployment } from '../../config/resolve.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../config/trust.ts'
 import { GATEWAY_ENVIRONMENT, gatewayEnvironment } from '../../lib/constructs/gateway-environment.ts'
 import { loadConfig, REQUIRED_VARIABLES } from '../../runtime/gateway/config.ts'

@@ -1,7 +1,8 @@
 import { Template } from 'aws-cdk-lib/assertions'
 import { App, Stack } from 'aws-cdk-lib/core'
 import { deployment as input } from '../../config/deployment.ts'
-import { type DeploymentInput, resolveDeployment } from '../../config/schema.ts'
+import { resolveDeployment } from '../../config/resolve.ts'
+import type { DeploymentInput } from '../../config/schema.ts'
 import { hostedZoneOf } from '../../lib/constructs/hosted-zone.ts'
 import { ZoneRouting } from '../../lib/constructs/zone-routing.ts'
 

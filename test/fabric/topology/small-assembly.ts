@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Deployment, resolveDeployment } from '../../../config/schema.ts'
+import { resolveDeployment } from '../../../config/resolve.ts'
+import type { Deployment } from '../../../config/schema.ts'
 
 /** One zone with one region: the smallest deployment that has every resource type. */
 export const smallDeployment: Deployment = resolveDeployment({

@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { deployment as input } from '../../../config/deployment.ts'
-import { regionsOf, resolveDeployment } from '../../../config/schema.ts'
+import { resolveDeployment } from '../../../config/resolve.ts'
+import { regionsOf } from '../../../config/schema.ts'
 import { CHECKER_LOCATIONS } from '../../../runtime/fabric/dns/checkers.ts'
 import { addressPlan } from '../../../runtime/fabric/wan/addresses.ts'
 import { rttMatrix } from '../../../runtime/fabric/wan/rtt.ts'

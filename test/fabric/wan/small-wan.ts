@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Agent, createServer as createHttpServer, type IncomingMessage, type RequestListener, request } from 'node:http'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { resolveDeployment } from '../../../config/schema.ts'
+import { resolveDeployment } from '../../../config/resolve.ts'
 import { startDnsServer } from '../../../runtime/fabric/dns/server.ts'
 import { type ZoneData, zonesOf } from '../../../runtime/fabric/dns/zone.ts'
 import { addressPlan } from '../../../runtime/fabric/wan/addresses.ts'

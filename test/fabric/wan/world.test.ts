@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
-import { resolveDeployment } from '../../../config/schema.ts'
+import { resolveDeployment } from '../../../config/resolve.ts'
 import type { HealthChange } from '../../../runtime/fabric/dns/checkers.ts'
 import type { Topology } from '../../../runtime/fabric/topology/topology.ts'
 import { startWorld, type World } from '../../../runtime/fabric/world.ts'

@@ -1,0 +1,38 @@
+import type { z } from 'zod'
+import { deploymentFaults, environmentFaults } from './faults.ts'
+import { type Deployment, deploymentSchema } from './schema.ts'
+
+/**
+ * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
+ * Throws a ConfigError whose message has one line a fault, each with the path of the value.
+ */
+export function resolveDeployment(input: unknown, environment?: string): Deployment {
+  const parsed = deploymentSchema.safeParse(input)
+  if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue))
+  const { environments, ...rest } = parsed.data
+  const name = environment ?? Object.keys(environments)[0]
+  if (name === undefined) throw new ConfigError(['environments: needs at least one environment'])
+  const chosen = Object.hasOwn(environments, name) ? environments[name] : undefined
+  if (chosen === undefined) {
+    throw new ConfigError([`environments: no environment ${JSON.stringify(name)}, there are ${Object.keys(environments).join(', ')}`])
+  }
+  const deployment = { ...rest, ...chosen, environment: name }
+  const faults = [...deploymentFaults(deployment), ...environmentFaults(parsed.data)]
+  if (faults.length > 0) throw new ConfigError(faults)
+  return deployment
+}
+
+export class ConfigError extends Error {
+  override name = 'ConfigError'
+  readonly faults: readonly string[]
+  constructor(faults: readonly string[]) {
+    super(`config/deployment.ts: ${faults.join('\nconfig/deployment.ts: ')}`)
+    this.faults = faults
+  }
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const at = (path: readonly PropertyKey[]) => (path.length === 0 ? 'the deployment' : path.map(String).join('.'))
+  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${at([...issue.path, key])}: unknown key`)
+  return [`${at(issue.path)}: ${issue.message}`]
+}
