@@ -6,6 +6,8 @@ export default {
   testPathIgnorePatterns: ['<rootDir>/test/full/', '<rootDir>/test/load/'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '\\.ts$': '<rootDir>/test/support/strip-types.js' },
+  // Only ends a test that hangs: no promise is about time, and a busy machine is slow.
+  testTimeout: 30_000,
   coverageProvider: 'v8',
   collectCoverageFrom: ['config/**/*.ts', 'lib/**/*.ts', 'runtime/**/*.ts'],
   modulePathIgnorePatterns: ['<rootDir>/cdk.out', '<rootDir>/.aegis', '<rootDir>/reports', '<rootDir>/.tools'],

@@ -34,6 +34,10 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     table: (purpose: RegionalTable) => `${cell}-${purpose}`,
     /** Alias of a regional signing key. */
     signingKey: (purpose: SigningKey) => `alias/${cell}-${purpose}`,
+    /** The same for a caller of another account, where a bare alias would mean a key of its own. */
+    signingKeyArn: (purpose: SigningKey) => `arn:aws:kms:${region}:${account}:alias/${cell}-${purpose}`,
+    /** The region's replica of the global table, for a caller of another account. */
+    globalTableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-global`,
     /** Alias of the key that encrypts the region's data. */
     dataKey: `alias/${cell}-data`,
     /** Signed bundles and directories of this region. */

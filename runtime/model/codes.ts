@@ -42,7 +42,7 @@ export const REASONS = {
   foreign_zone: 'the only endpoint of this tool lies outside the tenant zone',
   no_endpoint: 'the tool has no endpoint that this region may use',
   egress_not_allowed: 'the destination is not on the allowlist',
-  private_address: 'the endpoint resolves to an address that is not public',
+  egress_private_address: 'the endpoint resolves to an address that is not public',
   unresolved_endpoint: 'the endpoint has no address',
   stage_error: 'a stage of the decision failed',
 } as const satisfies Record<string, string>

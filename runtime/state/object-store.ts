@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
 import type { ObjectStore } from '../model/ports.ts'
 
@@ -6,10 +7,8 @@ export function s3ObjectStore(client: S3Client, bucket: string, maxBytes = 32 * 
   return {
     async get(key) {
       try {
-        const { Body, ContentLength } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
-        if (ContentLength !== undefined && ContentLength > maxBytes)
-          throw new Error(`object ${key} has ${ContentLength} bytes, over ${maxBytes}`)
-        return await Body?.transformToByteArray()
+        const { Body } = await client.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
+        return Body === undefined ? undefined : await readBounded(Body as Readable, key, maxBytes)
       } catch (error) {
         if (error instanceof NoSuchKey) return undefined
         throw error
@@ -19,4 +18,16 @@ export function s3ObjectStore(client: S3Client, bucket: string, maxBytes = 32 * 
       await client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: body }))
     },
   }
+}
+
+/** Counts what arrives, because a length that is announced is only a claim. Leaving the loop ends the connection. */
+async function readBounded(body: Readable, key: string, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  let bytes = 0
+  for await (const chunk of body as AsyncIterable<Uint8Array>) {
+    bytes += chunk.byteLength
+    if (bytes > maxBytes) throw new Error(`object ${key} is over ${maxBytes} bytes`)
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks)
 }

@@ -184,10 +184,10 @@ describe('the guard', () => {
   })
 
   test.each([
-    ['private_address', ['10.0.0.7']],
-    ['private_address', ['44.128.1.20', '127.0.0.1']],
-    ['private_address', ['::ffff:169.254.169.254']],
-    ['private_address', ['fd00::1']],
+    ['egress_private_address', ['10.0.0.7']],
+    ['egress_private_address', ['44.128.1.20', '127.0.0.1']],
+    ['egress_private_address', ['::ffff:169.254.169.254']],
+    ['egress_private_address', ['fd00::1']],
     ['unresolved_endpoint', []],
   ])('refuses with %s an endpoint at %j', async (code, addresses) => {
     const gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu', resolver: { resolve: async () => addresses } })

@@ -62,7 +62,7 @@ export async function signedBundle(trust: TestTrust, { zone, seq = 1, nowMs = Da
     revision: revisionOf(wasm, documents),
     seq,
     zone,
-    notBeforeMs: nowMs - 1000,
+    notBeforeMs: nowMs - 60_000,
     notAfterMs: nowMs + maxAgeMs,
   }
   return packBundle({ wasm, ...contents }, signer ?? testSigner(trust.control))
@@ -80,7 +80,7 @@ export async function signedDirectory(trust: TestTrust, { zone, seq = 1, nowMs =
   const directory: Directory = buildDirectory({
     zone,
     seq,
-    notBeforeMs: nowMs - 1000,
+    notBeforeMs: nowMs - 60_000,
     notAfterMs: nowMs + maxAgeMs,
     zones,
     tenants,

@@ -57,7 +57,8 @@ async function pin({ region, url, host }: Endpoint, resolver: Resolver): Promise
     addresses = []
   }
   if (addresses.length === 0) return refuse('unresolved_endpoint', 'the endpoint has no address', 'guard.address')
-  if (!arePublic(addresses)) return refuse('private_address', 'the endpoint resolves to an address that is not public', 'guard.address')
+  if (!arePublic(addresses))
+    return refuse('egress_private_address', 'the endpoint resolves to an address that is not public', 'guard.address')
   return { refused: undefined, route: { region, endpoint: url, addresses } }
 }
 

@@ -33,7 +33,8 @@ export function tableService({ tables, engine, replicator, withLocks = keyLocks(
     return image === null ? reply : { ...reply, body: { ...reply.body, Item: image } }
   }
 
-  return async (operation: string, input: Input): Promise<Reply> => {
+  return async (operation: string, asked: Input): Promise<Reply> => {
+    const input = withTableName(asked)
     if (isWrite(operation)) return write(operation, input)
     if (isRead(operation)) return engine.read(operation, input)
     if (TEMPLATE_OPERATIONS.has(operation))
@@ -66,6 +67,14 @@ const TEMPLATE_OPERATIONS = new Set([
   'TagResource',
   'UntagResource',
 ])
+
+const TABLE_ARN = /^arn:aws:dynamodb:[a-z0-9-]+:\d{12}:table\/([\w.-]+)$/
+
+/** Callers of another account name a table by its ARN. That it is this region's, the request's credential scope says. */
+function withTableName(input: Input): Input {
+  const name = typeof input.TableName === 'string' ? TABLE_ARN.exec(input.TableName)?.[1] : undefined
+  return name === undefined ? input : { ...input, TableName: name }
+}
 
 function isRead(operation: string): operation is ReadOperation {
   return (READS as readonly string[]).includes(operation)

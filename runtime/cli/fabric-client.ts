@@ -1,0 +1,96 @@
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { stateLayout } from '../fabric/supervisor/layout.ts'
+import { CommandError } from './exit-codes.ts'
+import { type Answer, send } from './http.ts'
+
+const strings = z.record(z.string(), z.string())
+const fabricSchema = z.object({
+  control_plane: z.url(),
+  dns: z.string(),
+  profile: z.string(),
+  names: strings,
+  wan: strings,
+  regions: z.array(z.object({ region: z.string(), zone: z.string(), gateway: z.url() })),
+  demo_tokens: strings,
+})
+const supervisorSchema = z.object({ url: z.url(), token: z.string(), pid: z.int(), publish_token: z.string() })
+
+/** A running fabric, as its files describe it. */
+export type RunningFabric = z.output<typeof fabricSchema> & {
+  /** Asks the supervisor's control API. @throws Error when it refuses */
+  control(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown>
+  publishToken: string
+}
+
+/** @throws CommandError with one line when no fabric runs in this state folder */
+export function findFabric(stateDir: string): RunningFabric {
+  const layout = stateLayout(stateDir)
+  const file = fabricSchema.parse(readJson(layout.fabricFile))
+  const { url, token, pid, publish_token: publishToken } = supervisorSchema.parse(readJson(layout.supervisorFile))
+  // A supervisor that was killed had no chance to remove its files.
+  if (!isAlive(pid)) throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
+  const control: RunningFabric['control'] = async (method, path, body) => {
+    const answer = await send({
+      url: `${url}${path}`,
+      method,
+      token,
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      timeoutMs: CONTROL_TIMEOUT_MS,
+    })
+    if (answer.status !== 200) throw new Error(`the supervisor refused ${method} ${path}: ${answer.text}`)
+    return JSON.parse(answer.text)
+  }
+  return { ...file, control, publishToken }
+}
+
+// A restore waits for a gateway to be ready.
+const CONTROL_TIMEOUT_MS = 90_000
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
+}
+
+function readJson(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    throw new CommandError(`no fabric runs here: ${path} cannot be read; start one with npm start`)
+  }
+}
+
+/** Where a call goes in: straight at a region's gateway, or by a public name, as a client at some place. */
+export type Entrance = { region: string } | { via: string; from?: string | undefined }
+
+export interface GatewayCall {
+  entrance: Entrance
+  path: string
+  token: string
+  /** Sent as it is. */
+  body: string
+}
+
+/** @throws CommandError when the fabric has no such region, name or place; Error when no answer comes */
+export function callGateway(fabric: RunningFabric, { entrance, path, token, body }: GatewayCall): Promise<Answer> {
+  const common = { method: 'POST', token, body, timeoutMs: CALL_TIMEOUT_MS } as const
+  if ('region' in entrance) {
+    const cell = fabric.regions.find(({ region }) => region === entrance.region)
+    if (cell === undefined)
+      throw new CommandError(`no region ${entrance.region} runs here, there are ${fabric.regions.map(({ region }) => region).join(', ')}`)
+    return send({ url: `${cell.gateway}${path}`, ...common })
+  }
+  const name = fabric.names[entrance.via]
+  if (name === undefined) throw new CommandError(`no public name ${entrance.via}, there are ${Object.keys(fabric.names).join(', ')}`)
+  // Whoever calls a zone's name is usually in the zone.
+  const place = entrance.from ?? (fabric.wan[entrance.via] === undefined ? Object.keys(fabric.wan)[0] : entrance.via) ?? ''
+  const proxy = fabric.wan[place]
+  if (proxy === undefined) throw new CommandError(`no place ${place}, there are ${Object.keys(fabric.wan).join(', ')}`)
+  return send({ url: `${name}${path}`, proxy, ...common })
+}
+
+const CALL_TIMEOUT_MS = 15_000

@@ -1,0 +1,133 @@
+import { fileURLToPath } from 'node:url'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import type { ExitCode } from './exit-codes.ts'
+
+/** Of the clone, wherever the command is run from. */
+const STATE_DIR = fileURLToPath(new URL('../../.aegis', import.meta.url))
+
+/** What the words of the command line come down to. Each is loaded only when asked for. */
+export interface Actions {
+  up(options: {
+    reset: boolean
+    regions?: string[]
+    portBase?: number
+    profile: 'compressed' | 'deployed'
+    traffic: boolean
+    engineEndpoint?: string
+    stateDir: string
+  }): Promise<ExitCode>
+  demo(options: { withFaults: boolean; stateDir: string }): Promise<ExitCode>
+  call(
+    agent: string,
+    action: string,
+    options: { json: string; region?: string; via?: string; from?: string; toolDoor?: boolean; stateDir: string },
+  ): Promise<ExitCode>
+  drill(runbook: string, options: { repeat: number; profile?: 'compressed' | 'deployed'; seed?: number }): Promise<ExitCode>
+  status(options: { stateDir: string }): Promise<ExitCode>
+  policyBuild(): Promise<ExitCode>
+  policyTest(): Promise<ExitCode>
+  policyPublish(options: { stateDir: string }): Promise<ExitCode>
+  policyStatus(options: { stateDir: string }): Promise<ExitCode>
+}
+
+/** The words of `aegis`. @param done gets the exit code of the command that ran */
+export function buildProgram(actions: Actions, done: (code: ExitCode) => void): Command {
+  const program = new Command('aegis').description(
+    'Policy gateway for AI agents: all regions on this machine, and what can be done with them',
+  )
+  const stateDir = () =>
+    new Option('--state-dir <folder>', 'where the fabric keeps its keys, state and files').default(STATE_DIR, '.aegis of this clone')
+  const profile = () =>
+    new Option('--profile <profile>', 'timings: of the templates, or divided by ten').choices(['compressed', 'deployed'])
+
+  program
+    .command('up')
+    .description('run every region on this machine until Ctrl-C')
+    .option('--reset', 'forget tables, buckets and spools of earlier starts', false)
+    .option('--regions <list>', 'only these regions, by commas', listOf)
+    .option('--port-base <port>', 'ports from this one on (default: whatever is free)', portOf)
+    .addOption(profile().default('compressed'))
+    .option('--no-traffic', 'no demo agents that call by themselves')
+    .option('--engine-endpoint <url>', 'another DynamoDB engine than the built-in one', urlOf)
+    .addOption(stateDir())
+    .action(async (options) => done(await actions.up(options)))
+  program
+    .command('demo')
+    .description('call by call what the demo deployment promises, compared with what it answers')
+    .option('--with-faults', 'also the rows that take regions and the control plane away', false)
+    .addOption(stateDir())
+    .action(async (options) => done(await actions.demo(options)))
+  program
+    .command('call')
+    .description('one call of a demo agent')
+    .argument('<agent>')
+    .argument('<tool.action>')
+    .requiredOption('--json <arguments>', 'arguments as JSON, sent as written')
+    .option('--region <region>', "straight at this region's gateway")
+    .option('--via <name>', "by this public name: a zone or global (default: the agent's own)")
+    .option('--from <place>', 'as a client there: a zone or region (with --via)')
+    .option('--tool-door', 'through the tool proxy, which executes what is allowed')
+    .addOption(stateDir())
+    .action(async (agent, action, options) => done(await actions.call(agent, action, options)))
+  program
+    .command('drill')
+    .description('run a runbook and report what was measured')
+    .argument('<runbook>', 'its name, or all')
+    .option('--repeat <n>', 'rounds, each at another phase', wholeOf, 1)
+    .addOption(profile())
+    .option('--seed <n>', 'repeat the phases of an earlier drill', wholeOf)
+    .action(async (runbook, options) => done(await actions.drill(runbook, options)))
+  program
+    .command('status')
+    .description('regions, processes and what is published')
+    .addOption(stateDir())
+    .action(async (options) => done(await actions.status(options)))
+
+  const policy = program.command('policy').description('life of the policies')
+  policy
+    .command('build')
+    .description('compile the Rego and write module and schemas')
+    .action(async () => done(await actions.policyBuild()))
+  policy
+    .command('test')
+    .description('what a change of Rego must pass')
+    .action(async () => done(await actions.policyTest()))
+  policy
+    .command('publish')
+    .description('have the control plane read the documents anew and publish them')
+    .addOption(stateDir())
+    .action(async (options) => done(await actions.policyPublish(options)))
+  policy
+    .command('status')
+    .description('what is published, and which regions have confirmed it')
+    .addOption(stateDir())
+    .action(async (options) => done(await actions.policyStatus(options)))
+
+  for (const command of [program, policy, ...program.commands, ...policy.commands]) {
+    command.exitOverride().configureOutput({ outputError: () => {} })
+    command.showHelpAfterError(false)
+  }
+  return program
+}
+
+function listOf(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim())
+  if (items.some((item) => item === '')) throw new InvalidArgumentError('is not a list of names by commas')
+  return items
+}
+
+function portOf(text: string): number {
+  const port = wholeOf(text)
+  if (port < 1024 || port > 65_000) throw new InvalidArgumentError('must be a port from 1024 to 65000')
+  return port
+}
+
+function wholeOf(text: string): number {
+  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('must be a whole number')
+  return Number(text)
+}
+
+function urlOf(text: string): string {
+  if (!URL.canParse(text) || !/^https?:/.test(text)) throw new InvalidArgumentError('must be an http URL')
+  return text
+}

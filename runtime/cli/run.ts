@@ -1,0 +1,57 @@
+import { CommanderError } from 'commander'
+import { ConfigError } from '../../config/resolve.ts'
+import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
+import { type Actions, buildProgram } from './program.ts'
+
+const out = (line: string) => void process.stdout.write(`${line}\n`)
+const complain = (line: string) => void process.stderr.write(`${line}\n`)
+
+/** Runs one command line. Faults of the person who wrote it are told in one line each; a stack is for our own. */
+export async function runCommandLine(args: readonly string[], actions: Actions = loadedActions): Promise<ExitCode> {
+  let code: ExitCode = EXIT.held
+  const program = buildProgram(actions, (ended) => {
+    code = ended
+  })
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return code
+  } catch (error) {
+    return explain(error)
+  }
+}
+
+/** Names of errors that are wrong usage or bad configuration; their classes live in rooms that are not loaded for every command. */
+const FAULTS_OF_USE = new Set(['UsageError', 'FabricRunningError', 'DocumentError', 'TemplateError', 'RunbookError'])
+
+function explain(error: unknown): ExitCode {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT.held
+    if (error.code !== 'commander.help') complain(`aegis: ${error.message.replace(/^error: /, '')}`)
+    return EXIT.usage
+  }
+  if (error instanceof CommandError) {
+    complain(`aegis: ${error.message}`)
+    return error.exitCode
+  }
+  if (error instanceof ConfigError || (error instanceof Error && FAULTS_OF_USE.has(error.name))) {
+    complain(error.message)
+    return EXIT.usage
+  }
+  // Started parts report in one line what they need; only what nobody foresaw shows where it happened.
+  complain(
+    error instanceof Error && error.name === 'Error' ? `aegis: ${error.message}` : String(error instanceof Error ? error.stack : error),
+  )
+  return EXIT.failed
+}
+
+const loadedActions: Actions = {
+  up: async (options) => (await import('./up.ts')).up(options),
+  demo: async ({ stateDir, withFaults }) => (await import('./demo.ts')).demo({ stateDir, withFaults }, out),
+  call: async (agent, action, options) => (await import('./call.ts')).call({ agent, action, ...options }, out),
+  drill: async (runbook, options) => (await import('../failover/drill.ts')).runDrill({ runbook, ...options }),
+  status: async ({ stateDir }) => (await import('./status.ts')).status(stateDir, out),
+  policyBuild: async () => (await import('./policy.ts')).policyBuild(out),
+  policyTest: async () => (await import('./policy.ts')).policyTest(out),
+  policyPublish: async ({ stateDir }) => (await import('./policy.ts')).policyPublish(stateDir, out),
+  policyStatus: async ({ stateDir }) => (await import('./policy.ts')).policyStatus(stateDir, out),
+}

@@ -1,0 +1,55 @@
+import { z } from 'zod'
+
+const environmentSchema = z.object({
+  /** Environment of `config/deployment.ts`. Default: its first. */
+  AEGIS_ENVIRONMENT: z.string().min(1).optional(),
+  AEGIS_HOST: z.string().min(1).default('0.0.0.0'),
+  AEGIS_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
+  /** Bearer token of those who may publish. */
+  AEGIS_PUBLISH_TOKEN: z.string().min(32, 'needs at least 32 characters'),
+  /** Folder of the documents. Default: `documentsDir` of the deployment. */
+  AEGIS_DOCUMENTS_DIR: z.string().min(1).optional(),
+  AEGIS_RING: z.string().min(1).default('stable'),
+  /** Serving regions to publish to, by commas. Default: all of the deployment. */
+  AEGIS_REGIONS: z
+    .string()
+    .transform((list) => list.split(',').map((region) => region.trim()))
+    .optional(),
+  /**
+   * JSON: base URL by region for DynamoDB, S3 and KMS there. The standard AWS_ENDPOINT_URL_* name one endpoint for all
+   * regions; this process talks to every region. Default: AWS's own.
+   */
+  AEGIS_REGION_ENDPOINTS: z
+    .string()
+    .transform((text, context) => {
+      try {
+        return JSON.parse(text) as unknown
+      } catch {
+        context.addIssue({ code: 'custom', message: 'is not JSON' })
+        return z.NEVER
+      }
+    })
+    .pipe(z.record(z.string(), z.url()))
+    .default({}),
+})
+
+export type ControlPlaneConfig = ReturnType<typeof loadConfig>
+
+/** @throws Error with one line for each variable that is missing or malformed */
+export function loadConfig(env: Record<string, string | undefined> = process.env) {
+  const parsed = environmentSchema.safeParse(env)
+  if (!parsed.success) {
+    throw new Error(parsed.error.issues.map(({ path, message }) => `environment variable ${path.join('.')}: ${message}`).join('\n'))
+  }
+  const e = parsed.data
+  return {
+    environment: e.AEGIS_ENVIRONMENT,
+    host: e.AEGIS_HOST,
+    port: e.AEGIS_PORT,
+    publishToken: e.AEGIS_PUBLISH_TOKEN,
+    documentsDir: e.AEGIS_DOCUMENTS_DIR,
+    ring: e.AEGIS_RING,
+    regions: e.AEGIS_REGIONS,
+    regionEndpoints: e.AEGIS_REGION_ENDPOINTS,
+  }
+}

@@ -1,0 +1,82 @@
+import { KMSClient } from '@aws-sdk/client-kms'
+import { cellNames, publicNames } from '../../../config/names.ts'
+import type { Deployment } from '../../../config/schema.ts'
+import { type KmsSigner, kmsSigner } from '../../identity/kms-signer.ts'
+import { agentIds } from '../../policy/agent-document.ts'
+import type { Documents } from '../../policy/documents.ts'
+import { demoClaims, signToken } from './tokens.ts'
+
+export interface TokenOrder {
+  agent: string
+  /** Region that issues it. Default: the tenant's home, or the first that runs. */
+  issuerRegion?: string | undefined
+  /** Claims in place of those that the agent would get: what attacks are tried with. */
+  aud?: string | undefined
+  zone?: string | undefined
+}
+
+export interface DemoTokens {
+  /** A fresh token of every agent whose issuer runs. Those whose issuer is away keep the one they have. */
+  refresh(): Promise<Record<string, string>>
+  /** @throws Error when there is no such agent, or its issuer does not answer */
+  issue(order: TokenOrder): Promise<string>
+}
+
+interface Cells {
+  served: readonly { region: string; zone: string }[]
+  /** Base URL of a region's keys. */
+  endpoint: (region: string) => string
+}
+
+/** Stands in for the token service: signs as a region does, with its own token key in its own KMS. */
+export function demoTokens(deployment: Deployment, documents: Documents, { served, endpoint }: Cells): DemoTokens {
+  const names = publicNames(deployment)
+  const tenants = new Map(documents.tenants.map((tenant) => [tenant.id, tenant]))
+  const tenantOfAgent = new Map(documents.agents.flatMap((document) => agentIds(document).map((id) => [id, document.tenant] as const)))
+  const signers = new Map<string, Promise<KmsSigner>>()
+  const held: Record<string, string> = {}
+
+  const signerOf = (region: string) => {
+    const zone = served.find((cell) => cell.region === region)?.zone
+    if (zone === undefined) throw new Error(`region ${region} does not run here`)
+    const known = signers.get(region)
+    if (known !== undefined) return known
+    const client = new KMSClient({
+      region,
+      endpoint: endpoint(region),
+      credentials: STAND_IN,
+      maxAttempts: 1,
+      requestHandler: { requestTimeout: 2000 },
+    })
+    const made = kmsSigner(client, cellNames(deployment, region, zone).signingKey('token'))
+    signers.set(region, made)
+    // A region that was away is asked anew the next time.
+    made.catch(() => signers.delete(region))
+    return made
+  }
+
+  const issue = async ({ agent, issuerRegion, aud, zone }: TokenOrder) => {
+    const tenant = tenants.get(tenantOfAgent.get(agent) ?? '')
+    if (tenant === undefined) throw new Error(`no document names agent ${JSON.stringify(agent)}`)
+    const issuer = issuerRegion ?? tenant.homeRegion ?? served[0]?.region ?? ''
+    const claims = demoClaims({ agentId: agent, tenant, issuerRegion: issuer, nowMs: Date.now() }, names)
+    return signToken({ ...claims, ...(aud !== undefined && { aud }), ...(zone !== undefined && { zone }) }, await signerOf(issuer))
+  }
+
+  return {
+    issue,
+    async refresh() {
+      const running = (region: string | null) => region === null || served.some((cell) => cell.region === region)
+      const agents = [...tenantOfAgent].filter(([, tenant]) => running(tenants.get(tenant)?.homeRegion ?? null)).map(([agent]) => agent)
+      await Promise.all(
+        agents.map(async (agent) => {
+          const token = await issue({ agent }).catch(() => undefined)
+          if (token !== undefined) held[agent] = token
+        }),
+      )
+      return { ...held }
+    },
+  }
+}
+
+const STAND_IN = { accessKeyId: 'local', secretAccessKey: 'local' }

@@ -1,0 +1,32 @@
+/** Where one gateway finds its region on this machine. */
+export interface LocalPlace {
+  port: number
+  spoolDir: string
+  /** Base URL of the region's tables, bucket and keys. */
+  stores: string
+  /** `ip:port` of the fabric's DNS. */
+  dns: string
+  /** URL of the WAN as this region sees it. */
+  egressProxy: string
+  /** PEM of the authority that signs tool certificates. */
+  caFile: string
+}
+
+/**
+ * The environment of a gateway process: that of its synthesized task definition, with only the addresses of this machine
+ * added. A variable of the template keeps its value unless it names a place on this machine.
+ */
+export function gatewayEnvironment(task: Readonly<Record<string, string>>, place: LocalPlace): Record<string, string> {
+  return {
+    ...task,
+    AEGIS_HOST: '127.0.0.1',
+    AEGIS_PORT: String(place.port),
+    AEGIS_SPOOL_DIR: place.spoolDir,
+    AEGIS_DNS_SERVERS: place.dns,
+    AEGIS_EGRESS_PROXY: place.egressProxy,
+    AWS_ENDPOINT_URL_DYNAMODB: place.stores,
+    AWS_ENDPOINT_URL_S3: place.stores,
+    AWS_ENDPOINT_URL_KMS: place.stores,
+    NODE_EXTRA_CA_CERTS: place.caFile,
+  }
+}

@@ -1,0 +1,200 @@
+import { get } from 'node:http'
+import { fileURLToPath } from 'node:url'
+import { sharedNames } from '../../../config/names.ts'
+import type { Deployment } from '../../../config/schema.ts'
+import type { StoresConfigInput } from '../stores/config.ts'
+import type { Cell, Topology } from '../topology/topology.ts'
+import { rttMatrix } from '../wan/rtt.ts'
+import type { ChildSpec } from './child.ts'
+import { childEnvironment, telemetryEnvironment } from './config.ts'
+import { gatewayEnvironment } from './gateway-environment.ts'
+import type { StateLayout } from './layout.ts'
+import type { Life } from './life.ts'
+import type { FabricPlan } from './plan.ts'
+import type { WorldConfig } from './world-process.ts'
+
+// Which process each part of the fabric is, and how one knows that it is ready.
+
+export interface Surroundings {
+  deployment: Deployment
+  topology: Topology
+  plan: FabricPlan
+  layout: StateLayout
+  engineEndpoint?: string | undefined
+}
+
+const script = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
+
+const loopback = (port: number | undefined) => `http://127.0.0.1:${port}`
+const STORES_READY_MS = 20_000
+const GATEWAY_READY_MS = 60_000
+const CONTROL_PLANE_READY_MS = 30_000
+const WORLD_READY_MS = 60_000
+const POLL_MS = 50
+
+// Many small processes on one machine: a young generation of 16 MB each would be most of what they need.
+const LEAN = ['--max-semi-space-size=4']
+
+/** Tables, bucket and keys of one region. */
+export function storesSpec(
+  { deployment, topology, plan, layout, engineEndpoint }: Surroundings,
+  region: string,
+  secret: string,
+): ChildSpec {
+  const served = plan.served.map((cell) => cell.region)
+  const account = topology.cells.find((cell) => cell.region === region)?.account
+  const rtt = rttMatrix(deployment)
+  const peers = served.filter((peer) => peer !== region)
+  const config: StoresConfigInput = {
+    region,
+    ...(account !== undefined && { account }),
+    port: plan.ports.stores[region] ?? 0,
+    dataDir: layout.regionData(region),
+    tables: topology.tables
+      .filter(({ replicas }) => replicas.includes(region))
+      // A region that does not run here would be a replica that is never reached.
+      .map(({ origin: _, gsis, replicas, ...table }) => ({
+        ...table,
+        gsis: gsis.map((gsi) => ({ ...gsi })),
+        replicas: replicas.filter((replica) => served.includes(replica)),
+      })),
+    ...(engineEndpoint !== undefined && { tableEndpoint: engineEndpoint }),
+    buckets: topology.buckets.filter(({ origin }) => origin.region === region && origin.account === account).map(({ name }) => name),
+    keysDir: layout.keys(region),
+    keys: topology.keys
+      .filter(({ origin, spec }) => origin.region === region && origin.account === account && spec === 'ECC_NIST_P256')
+      .flatMap(({ aliases }) => aliases),
+    replication: {
+      secret,
+      peers: Object.fromEntries(peers.map((peer) => [peer, loopback(plan.ports.stores[peer])])),
+      lagMs: Object.fromEntries(peers.map((peer) => [peer, rtt(region, peer) / 2])),
+    },
+  }
+  return {
+    name: 'stores',
+    region,
+    script: script('fabric/stores/stores.ts'),
+    execArgv: LEAN,
+    env: childEnvironment(),
+    logFile: layout.log(`stores-${region}`),
+    hello: () => ({ type: 'start', config }),
+    ready: saidReady,
+    readyTimeoutMs: STORES_READY_MS,
+  }
+}
+
+/** The very server of the image, with the environment of its task definition. */
+export function gatewaySpec({ plan, layout }: Surroundings, cell: Cell): ChildSpec {
+  const { region } = cell
+  const port = plan.ports.gateway[region] ?? 0
+  const environment = gatewayEnvironment(cell.environment, {
+    port,
+    spoolDir: layout.spool(region),
+    stores: loopback(plan.ports.stores[region]),
+    dns: `127.0.0.1:${plan.ports.dns}`,
+    egressProxy: loopback(plan.ports.wan[region]),
+    caFile: layout.authority.caCert,
+  })
+  return {
+    name: 'gateway',
+    region,
+    script: script('gateway/server.ts'),
+    execArgv: LEAN,
+    env: { ...childEnvironment(environment), ...telemetryEnvironment() },
+    logFile: layout.log(`gateway-${region}`),
+    ready: (life) => answers(`${loopback(port)}/health/ready`, life),
+    readyTimeoutMs: GATEWAY_READY_MS,
+  }
+}
+
+/** @param publishToken who has it may publish */
+export function controlPlaneSpec({ deployment, plan, layout }: Surroundings, publishToken: string): ChildSpec {
+  const port = plan.ports.controlPlane
+  return {
+    name: 'control-plane',
+    script: script('control-plane/server.ts'),
+    execArgv: LEAN,
+    env: childEnvironment({
+      AEGIS_ENVIRONMENT: deployment.environment,
+      AEGIS_HOST: '127.0.0.1',
+      AEGIS_PORT: String(port),
+      AEGIS_PUBLISH_TOKEN: publishToken,
+      AEGIS_REGIONS: plan.served.map(({ region }) => region).join(','),
+      AEGIS_REGION_ENDPOINTS: JSON.stringify(
+        Object.fromEntries(plan.served.map(({ region }) => [region, loopback(plan.ports.stores[region])])),
+      ),
+      AWS_REGION: deployment.homeRegion,
+      AWS_ENDPOINT_URL_KMS: loopback(plan.ports.controlStores),
+    }),
+    logFile: layout.log('control-plane'),
+    ready: (life) => answers(`${loopback(port)}/health/live`, life),
+    readyTimeoutMs: CONTROL_PLANE_READY_MS,
+  }
+}
+
+/** @param gate what its health checkers must not probe before: an endpoint that is still starting would count as failed */
+export function worldSpec({ layout }: Surroundings, config: WorldConfig, gate: Promise<unknown>): ChildSpec {
+  return {
+    name: 'world',
+    script: script('fabric/supervisor/world-process.ts'),
+    execArgv: LEAN,
+    env: childEnvironment(),
+    logFile: layout.log('world'),
+    ready: async (life) => {
+      await said(life, 'loaded')
+      await gate
+      await life.request('start', { config })
+    },
+    readyTimeoutMs: WORLD_READY_MS,
+  }
+}
+
+/** The control account has keys and nothing else: they are held by the supervisor itself. */
+export function controlStoresConfig({ deployment, plan, layout }: Omit<Surroundings, 'topology'>): StoresConfigInput {
+  return {
+    region: deployment.homeRegion,
+    account: deployment.accounts.control,
+    port: plan.ports.controlStores,
+    keysDir: layout.keys('control'),
+    keys: [sharedNames(deployment).bundleSigningKey],
+  }
+}
+
+function saidReady(life: Life): Promise<void> {
+  return new Promise((resolve, reject) => {
+    life.onMessage((message) => {
+      const { type, error } = message as { type?: string; error?: string }
+      if (type === 'ready') resolve()
+      if (type === 'failed') reject(new Error(`cannot start: ${error}`))
+    })
+  })
+}
+
+function said(life: Life, type: string): Promise<void> {
+  return new Promise((resolve) => life.onMessage((message) => (message as { type?: string }).type === type && resolve()))
+}
+
+/** Polls until the URL answers 200 or the process has ended. */
+async function answers(url: string, life: Life): Promise<void> {
+  let over = false
+  void life.exited.then(() => {
+    over = true
+  })
+  while (!over) {
+    if ((await statusOf(url)) === 200) return
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
+  throw new Error('ended before it was ready')
+}
+
+/** By node:http, because the built-in fetch costs this process some 10 MB. @returns undefined when there is no answer */
+function statusOf(url: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    const asked = get(url, { agent: false, timeout: 2000 }, (response) => {
+      response.resume()
+      resolve(response.statusCode)
+    })
+    asked.once('timeout', () => asked.destroy())
+    asked.once('error', () => resolve(undefined))
+  })
+}

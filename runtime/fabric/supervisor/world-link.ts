@@ -1,0 +1,69 @@
+import { monotonicMs } from '../monotonic.ts'
+import type { Child } from './child.ts'
+import { type EventLog, nowMs } from './events.ts'
+import type { WorldCommands, WorldMessage } from './world-process.ts'
+
+/** State of a region's Route 53 health check. Wire shape of the control API. */
+export interface RegionHealth {
+  id: string
+  region: string
+  state: 'healthy' | 'unhealthy'
+  /** Milliseconds since the epoch on the supervisor's clock. */
+  since_ms: number
+  probing: boolean
+}
+
+/** The supervisor's end of the world process. */
+export interface WorldLink {
+  health(): Promise<RegionHealth[]>
+  /** Resolves when the health is as wanted; also when that takes too long, with false. */
+  untilHealth(isAsWanted: (health: RegionHealth[]) => boolean, timeoutMs: number): Promise<boolean>
+  /** Tokens for the demo traffic, also given to a world that starts again. */
+  setTokens(tokens: Record<string, string>): Promise<void>
+  received(filter: WorldCommands['received']['args']): Promise<unknown>
+  traffic(): Promise<unknown>
+}
+
+const POLL_MS = 100
+
+/** Puts health changes into the event log as they happen, on the supervisor's clock. */
+export function worldLink(world: Child, events: EventLog): WorldLink {
+  let held: Record<string, string> = {}
+  world.onMessage((message) => {
+    const told = message as WorldMessage
+    // A world that came back knows nothing of earlier tokens.
+    if (told.type === 'running') void world.request('tokens', { tokens: held }).catch(() => {})
+    if (told.type !== 'health' || told.change.kind !== 'check' || told.change.region === undefined) return
+    const { atMs, region, healthy } = told.change
+    events.append({ type: 'health', at_ms: onOurClock(atMs), region, state: stateOf(healthy) })
+  })
+
+  const health = async () => {
+    const { checks } = (await world.request('health')) as WorldCommands['health']['result']
+    return checks.flatMap(({ id, region, healthy, sinceMs }) =>
+      region === undefined ? [] : [{ id, region, state: stateOf(healthy), since_ms: onOurClock(sinceMs), probing: true }],
+    )
+  }
+
+  return {
+    health,
+    async untilHealth(isAsWanted, timeoutMs) {
+      const giveUpAt = monotonicMs() + timeoutMs
+      for (;;) {
+        if (isAsWanted(await health())) return true
+        if (monotonicMs() > giveUpAt) return false
+        await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+      }
+    },
+    async setTokens(tokens) {
+      held = tokens
+      await world.request('tokens', { tokens })
+    },
+    received: (filter) => world.request('received', filter),
+    traffic: () => world.request('traffic'),
+  }
+}
+
+const stateOf = (healthy: boolean): RegionHealth['state'] => (healthy ? 'healthy' : 'unhealthy')
+/** Both processes read one monotonic clock; its distance to ours is the same at every moment. */
+const onOurClock = (monotonic: number) => nowMs() - (monotonicMs() - monotonic)

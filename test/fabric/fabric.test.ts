@@ -1,0 +1,162 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+
+// The real thing, end to end: processes, ports, DNS, WAN, signed bundles. Two regions, because what is tested here does not
+// grow with their number. The tests build on one another, in their order.
+
+const CLI = join(import.meta.dirname, '../../runtime/cli/aegis.ts')
+const START_MS = 120_000
+
+interface FabricFile {
+  control_plane: string
+  names: Record<string, string>
+  regions: { region: string; gateway: string }[]
+  demo_tokens: Record<string, string>
+}
+
+let dir: string
+let up: ChildProcess | undefined
+let output = ''
+
+beforeAll(async () => {
+  dir = mkdtempSync(join(tmpdir(), 'aegis-fabric-'))
+  up = await start()
+}, START_MS)
+
+afterAll(async () => {
+  up?.kill('SIGKILL')
+  await gone(up?.pid ?? 0)
+  rmSync(dir, { recursive: true, force: true })
+}, 30_000)
+
+async function start(): Promise<ChildProcess> {
+  output = ''
+  const options = ['--regions', 'eu-west-1,us-east-1', '--state-dir', dir]
+  const child = spawn(process.execPath, [CLI, 'up', ...options], { stdio: ['ignore', 'pipe', 'pipe'] })
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (text: Buffer) => {
+      output += text.toString()
+    })
+  }
+  const ended = new Promise<never>((_, reject) => child.once('exit', (code) => reject(new Error(`up ended with ${code}:\n${output}`))))
+  ended.catch(() => {})
+  const ready = async () => {
+    while (!output.includes('Ready in')) await sleep(50)
+  }
+  await Promise.race([ready(), ended])
+  return child
+}
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
+const read = <T>(name: string) => JSON.parse(readFileSync(join(dir, name), 'utf8')) as T
+const fabric = () => read<FabricFile>('fabric.json')
+const aegis = (...args: string[]) => spawnSync(process.execPath, [CLI, ...args, '--state-dir', dir], { encoding: 'utf8' })
+
+async function control(method: string, path: string, body?: object): Promise<Record<string, never>> {
+  const { url, token } = read<{ url: string; token: string }>('supervisor.json')
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  const answer = await fetch(`${url}${path}`, { method, headers, ...(body && { body: JSON.stringify(body) }) })
+  expect([path, answer.status]).toEqual([path, 200])
+  return (await answer.json()) as Record<string, never>
+}
+
+async function processes(): Promise<{ name: string; pid: number | null }[]> {
+  return (await control('GET', '/status')).processes ?? []
+}
+
+/** A zombie answers to a signal; it is no process any more. */
+function isAlive(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' })
+  return stdout.trim() !== '' && !stdout.trim().startsWith('Z')
+}
+
+async function gone(...pids: number[]): Promise<void> {
+  while (pids.some((pid) => pid !== 0 && isAlive(pid))) await sleep(50)
+}
+
+test('the files are for their owner alone, and every gateway is ready', async () => {
+  for (const name of ['fabric.json', 'supervisor.json', 'lock'])
+    expect([name, statSync(join(dir, name)).mode & 0o777]).toEqual([name, 0o600])
+  expect(fabric().regions.map(({ region }) => region)).toEqual(['eu-west-1', 'us-east-1'])
+  for (const { gateway } of fabric().regions) expect((await fetch(`${gateway}/health/ready`)).status).toBe(200)
+})
+
+test('every region has confirmed what is published', async () => {
+  const status = (await (await fetch(`${fabric().control_plane}/v1/status`)).json()) as { seq: number; regions: { seq: number }[] }
+  expect(status.regions.map(({ seq }) => seq)).toEqual([status.seq, status.seq])
+})
+
+test('an allowed call reaches the tool of its region, by the public name and through the WAN', async () => {
+  const { status, stdout } = aegis('call', 'finance-agent', 'crm.read_contact', '--json', '{"id":"contact-end-to-end"}', '--tool-door')
+  expect([status, stdout.split('\n')[0]]).toEqual([0, 'HTTP 200'])
+  const { received } = await control('GET', '/received?tool=crm')
+  expect(received).toContainEqual(
+    expect.objectContaining({ region: 'eu-west-1', path: '/read_contact', body: '{"id":"contact-end-to-end"}' }),
+  )
+})
+
+test('the demo table holds for what runs', () => {
+  const { status, stdout } = aegis('demo')
+  expect(stdout).toMatch(/(\d+) of \1 calls were answered as promised/)
+  expect(status).toBe(0)
+}, 60_000)
+
+test('refuses to start twice, in one clear line, and the first runs on', async () => {
+  const { status, stderr } = aegis('up')
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/^a fabric already runs here \(pid \d+, [^\n]+\n$/)])
+  expect((await fetch(`${fabric().regions[0]?.gateway}/health/live`)).status).toBe(200)
+})
+
+test('a region is lost as a whole and comes back at the same place', async () => {
+  const before = fabric().regions[0]?.gateway
+  const { killed } = await control('POST', '/faults/kill', { region: 'eu-west-1', restore_after_ms: 60_000 })
+  expect((killed as { name: string }[] | undefined)?.map(({ name }) => name)).toEqual(['stores', 'gateway'])
+  await expect(fetch(`${before}/health/live`)).rejects.toThrow()
+  expect((await fetch(`${fabric().regions[1]?.gateway}/health/ready`)).status).toBe(200)
+  await control('POST', '/faults/restore', { region: 'eu-west-1' })
+  expect((await fetch(`${before}/health/ready`)).status).toBe(200)
+}, 60_000)
+
+test('a gateway that dies unasked comes back', async () => {
+  const find = async () => (await processes()).find(({ name }) => name === 'gateway us-east-1')?.pid
+  const first = (await find()) ?? 0
+  process.kill(first, 'SIGKILL')
+  for (;;) {
+    const pid = await find()
+    if (pid !== null && pid !== undefined && pid !== first) break
+    await sleep(50)
+  }
+}, 30_000)
+
+test('a fabric that is killed leaves no process behind', async () => {
+  const pids = (await processes()).map(({ pid }) => pid ?? 0)
+  expect(pids.length).toBeGreaterThan(6)
+  up?.kill('SIGKILL')
+  await gone(...pids)
+}, 30_000)
+
+test('after that the CLI says that none runs', () => {
+  const { status, stderr } = aegis('status')
+  expect([status, stderr]).toEqual([2, expect.stringMatching(/^aegis: no fabric runs here: [^\n]+\n$/)])
+})
+
+test(
+  'it starts again over what the killed one left, with its state, and ends whole',
+  async () => {
+    const trust = readFileSync(join(dir, 'trust.json'), 'utf8')
+    up = await start()
+    const { seq } = (await (await fetch(`${fabric().control_plane}/v1/status`)).json()) as { seq: number }
+    expect(seq).toBeGreaterThan(1)
+    expect(readFileSync(join(dir, 'trust.json'), 'utf8')).toBe(trust)
+    const pids = (await processes()).map(({ pid }) => pid ?? 0)
+    const ended = new Promise((resolve) => up?.once('exit', resolve))
+    up.kill('SIGINT')
+    expect(await ended).toBe(0)
+    await gone(...pids)
+    for (const name of ['fabric.json', 'supervisor.json', 'lock']) expect([name, existsSync(join(dir, name))]).toEqual([name, false])
+  },
+  START_MS,
+)

@@ -1,0 +1,66 @@
+import { expect, test } from '@jest/globals'
+import { childEnvironment, telemetryEnvironment } from '../../../runtime/fabric/supervisor/config.ts'
+import { gatewayEnvironment } from '../../../runtime/fabric/supervisor/gateway-environment.ts'
+import { KNOWN_VARIABLES, loadConfig } from '../../../runtime/gateway/config.ts'
+
+const TASK = {
+  AEGIS_ENVIRONMENT: 'prod',
+  AEGIS_REGION: 'eu-west-1',
+  AEGIS_ZONE: 'eu',
+  AEGIS_ZONE_URL: 'https://eu.aegis.example',
+  AEGIS_GLOBAL_URL: 'https://global.aegis.example',
+  AEGIS_REGION_URL: 'https://eu-west-1.aegis.example',
+  AEGIS_PORT: '8080',
+  AEGIS_RING: 'stable',
+  AEGIS_TRUST_ROOT: '{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"x","y":"y"}]}',
+  AEGIS_BUNDLE_BUCKET: 'bucket',
+  AEGIS_GLOBAL_TABLE: 'global',
+  AEGIS_REGION_STATE_TABLE: 'state',
+  AEGIS_BUNDLE_WARN_AGE_H: '24',
+  AEGIS_SPOOL_DIR: '/var/spool/aegis',
+  AWS_REGION: 'eu-west-1',
+}
+const PLACE = {
+  port: 2000,
+  spoolDir: '/state/spool/eu-west-1',
+  stores: 'http://127.0.0.1:3000',
+  dns: '127.0.0.1:53',
+  egressProxy: 'http://127.0.0.1:4000',
+  caFile: '/state/ca.pem',
+}
+
+test("a gateway's environment is its task's, and only places differ", () => {
+  const environment = gatewayEnvironment(TASK, PLACE)
+  const places = ['AEGIS_PORT', 'AEGIS_SPOOL_DIR']
+  for (const [name, value] of Object.entries(TASK)) if (!places.includes(name)) expect(environment).toHaveProperty(name, value)
+  expect(loadConfig(environment)).toMatchObject({
+    host: '127.0.0.1',
+    port: 2000,
+    dnsServers: ['127.0.0.1:53'],
+    egressProxy: PLACE.egressProxy,
+  })
+})
+
+test('adds no variable that only the fabric knows', () => {
+  const added = Object.keys(gatewayEnvironment(TASK, PLACE)).filter((name) => !(name in TASK))
+  const standard = /^(AWS_ENDPOINT_URL_(DYNAMODB|S3|KMS)|NODE_EXTRA_CA_CERTS)$/
+  for (const name of added) expect(KNOWN_VARIABLES.includes(name) || standard.test(name)).toBe(true)
+})
+
+test("refuses to hand on the person's own credentials, endpoints, proxies and Node options", () => {
+  const own = {
+    PATH: '/bin',
+    AWS_ACCESS_KEY_ID: 'AKIAREAL',
+    AWS_PROFILE: 'production',
+    AWS_ENDPOINT_URL: 'http://elsewhere',
+    HTTPS_PROXY: 'http://proxy',
+    NODE_OPTIONS: '--require ./mine.js',
+  }
+  const environment = childEnvironment({}, own)
+  expect(environment).toMatchObject({ PATH: '/bin', AWS_ACCESS_KEY_ID: 'local', AWS_EC2_METADATA_DISABLED: 'true' })
+  for (const name of ['AWS_PROFILE', 'AWS_ENDPOINT_URL', 'HTTPS_PROXY', 'NODE_OPTIONS']) expect(environment).not.toHaveProperty(name)
+})
+
+test('telemetry goes where the standard variables say', () => {
+  expect(telemetryEnvironment({ OTEL_TRACES_EXPORTER: 'otlp', OTHER: 'x' })).toEqual({ OTEL_TRACES_EXPORTER: 'otlp' })
+})

@@ -1,0 +1,71 @@
+import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+
+// Every template of the default deployment, as AWS's own linter knows the types of each region. `npm run test:full` names the linter.
+const linter = process.env.AEGIS_CFN_LINT
+const suite = linter === undefined ? describe.skip : describe
+
+/** W3005: a DependsOn that CloudFormation would infer by itself. The CDK writes those. */
+const IGNORED = 'W3005'
+const ROOT = join(import.meta.dirname, '../..')
+const SYNTH_TIMEOUT_MS = 120_000
+const LINT_TIMEOUT_MS = 180_000
+
+suite('cfn-lint', () => {
+  let out: string
+
+  beforeAll(() => {
+    out = mkdtempSync(join(tmpdir(), 'aegis-cfn-lint-'))
+    const cdk = join(ROOT, 'node_modules/.bin/cdk')
+    execFileSync(cdk, ['synth', '--quiet', '--no-notices', '--output', out], { cwd: ROOT, stdio: 'pipe', timeout: SYNTH_TIMEOUT_MS })
+  }, SYNTH_TIMEOUT_MS)
+
+  afterAll(() => rmSync(out, { recursive: true, force: true }))
+
+  test(
+    'finds nothing in any template',
+    () => {
+      const byRegion = templatesByRegion(out)
+      expect(byRegion.size).toBeGreaterThan(1)
+      const findings = [...byRegion].map(([region, templates]) => [region, lint(region, templates)])
+      expect(findings).toEqual([...byRegion.keys()].map((region) => [region, '']))
+    },
+    LINT_TIMEOUT_MS,
+  )
+
+  test(
+    'refuses a template with a property that its type does not have',
+    () => {
+      const planted = join(out, 'planted.json')
+      const table = { Type: 'AWS::DynamoDB::Table', Properties: { KeySchema: [], Planted: true } }
+      writeFileSync(planted, JSON.stringify({ Resources: { Table: table } }))
+      expect(lint('eu-west-1', [planted])).toContain('Planted')
+    },
+    LINT_TIMEOUT_MS,
+  )
+})
+
+/** What the linter says about templates that are deployed in one region; empty when it has nothing to say. */
+function lint(region: string, templates: readonly string[]): string {
+  const args = ['--regions', region, '--ignore-checks', IGNORED, '--format', 'parseable', '--template', ...templates]
+  const { stdout, stderr, error } = spawnSync(linter ?? '', args, { encoding: 'utf8', timeout: LINT_TIMEOUT_MS })
+  if (error) throw error
+  return `${stdout}${stderr}`.trim()
+}
+
+/** Region -> paths of the templates that are deployed there, from the cloud assembly's manifest. */
+function templatesByRegion(assembly: string): Map<string, string[]> {
+  const { artifacts } = JSON.parse(readFileSync(join(assembly, 'manifest.json'), 'utf8')) as {
+    artifacts: Record<string, { type: string; environment?: string; properties?: { templateFile?: string } }>
+  }
+  const byRegion = new Map<string, string[]>()
+  for (const { type, environment, properties } of Object.values(artifacts)) {
+    if (type !== 'aws:cloudformation:stack' || properties?.templateFile === undefined) continue
+    const region = environment?.split('/').at(-1) ?? 'unknown'
+    byRegion.set(region, [...(byRegion.get(region) ?? []), join(assembly, properties.templateFile)])
+  }
+  return byRegion
+}
