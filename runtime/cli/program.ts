@@ -35,8 +35,6 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
   const program = new Command('aegis').description(
     'Policy gateway for AI agents: all regions on this machine, and what can be done with them',
   )
-  const stateDir = () =>
-    new Option('--state-dir <folder>', 'where the fabric keeps its keys, state and files').default(STATE_DIR, '.aegis of this clone')
   const profile = () =>
     new Option('--profile <profile>', 'timings: of the templates, or divided by ten').choices(['compressed', 'deployed'])
 
@@ -49,13 +47,13 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
     .addOption(profile().default('compressed'))
     .option('--no-traffic', 'no demo agents that call by themselves')
     .option('--engine-endpoint <url>', 'another DynamoDB engine than the built-in one', urlOf)
-    .addOption(stateDir())
+    .addOption(stateDirOption())
     .action(async (options) => done(await actions.up(options)))
   program
     .command('demo')
     .description('call by call what the demo deployment promises, compared with what it answers')
     .option('--with-faults', 'also the rows that take regions and the control plane away', false)
-    .addOption(stateDir())
+    .addOption(stateDirOption())
     .action(async (options) => done(await actions.demo(options)))
   program
     .command('call')
@@ -67,7 +65,7 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
     .option('--via <name>', "by this public name: a zone or global (default: the agent's own)")
     .option('--from <place>', 'as a client there: a zone or region (with --via)')
     .option('--tool-door', 'through the tool proxy, which executes what is allowed')
-    .addOption(stateDir())
+    .addOption(stateDirOption())
     .action(async (agent, action, options) => done(await actions.call(agent, action, options)))
   program
     .command('drill')
@@ -80,9 +78,18 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
   program
     .command('status')
     .description('regions, processes and what is published')
-    .addOption(stateDir())
+    .addOption(stateDirOption())
     .action(async (options) => done(await actions.status(options)))
 
+  const policy = addPolicyCommands(program, actions, done)
+  for (const command of [program, ...program.commands, ...policy.commands]) {
+    command.exitOverride().configureOutput({ outputError: () => {} })
+    command.showHelpAfterError(false)
+  }
+  return program
+}
+
+function addPolicyCommands(program: Command, actions: Actions, done: (code: ExitCode) => void): Command {
   const policy = program.command('policy').description('life of the policies')
   policy
     .command('build')
@@ -95,20 +102,18 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
   policy
     .command('publish')
     .description('have the control plane read the documents anew and publish them')
-    .addOption(stateDir())
+    .addOption(stateDirOption())
     .action(async (options) => done(await actions.policyPublish(options)))
   policy
     .command('status')
     .description('what is published, and which regions have confirmed it')
-    .addOption(stateDir())
+    .addOption(stateDirOption())
     .action(async (options) => done(await actions.policyStatus(options)))
-
-  for (const command of [program, policy, ...program.commands, ...policy.commands]) {
-    command.exitOverride().configureOutput({ outputError: () => {} })
-    command.showHelpAfterError(false)
-  }
-  return program
+  return policy
 }
+
+const stateDirOption = () =>
+  new Option('--state-dir <folder>', 'where the fabric keeps its keys, state and files').default(STATE_DIR, '.aegis of this clone')
 
 function listOf(text: string): string[] {
   const items = text.split(',').map((item) => item.trim())

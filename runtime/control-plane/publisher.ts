@@ -58,8 +58,8 @@ export class DocumentsRefusedError extends Error {
  * pointers, and the keys of a region that is away are those of the last directory. So a rebuilt one goes on where the last stopped.
  */
 export function publisher(options: PublisherOptions): Publisher {
-  const { cells, ring, clock, signer, log } = options
-  const statuses = new Map(cells.map(({ region, zone }) => [region, emptyStatus(region, zone)]))
+  const { cells, clock, signer, log } = options
+  const deliveries = deliverTo(options)
   let release: Release | undefined
   let refused: string | undefined
   let working: Promise<unknown> = Promise.resolve()
@@ -89,45 +89,51 @@ export function publisher(options: PublisherOptions): Publisher {
     const seq = Math.max(release?.seq ?? 0, await highestSeq(cells)) + 1
     release = await signRelease(plan(issuers, seq), signer)
     log({ event: 'published', seq, revision: release.revision })
-    await deliverEverywhere(release)
+    await deliveries.everywhere(release)
     return release
   }
 
-  /** @returns whether a region is ahead of this release, so that it can never take it */
-  const deliverEverywhere = async (wanted: Release) => {
-    const ahead = await Promise.all(cells.map((cell) => bring(cell, wanted)))
-    return ahead.includes(true)
-  }
-
-  const bring = async (cell: Cell, wanted: Release): Promise<boolean> => {
-    const before = statuses.get(cell.region) ?? emptyStatus(cell.region, cell.zone)
-    try {
-      const pointer = await deliver(cell, wanted, {
-        ring,
-        nowMs: clock.now(),
-        confirmed: before.seq === wanted.seq && before.error === null,
-      })
-      if (before.seq !== wanted.seq) log({ event: 'confirmed', region: cell.region, seq: wanted.seq })
-      statuses.set(cell.region, confirmedStatus(cell, pointer, before, clock.now()))
-      return false
-    } catch (error) {
-      if (before.error === null) log({ event: 'unconfirmed', region: cell.region, seq: wanted.seq, detail: String(error) })
-      statuses.set(cell.region, { ...before, error: error instanceof Error ? error.message : String(error) })
-      return error instanceof PointerAheadError
-    }
+  const reconcile = async () => {
+    if (release === undefined) return
+    const { ahead } = await deliveries.everywhere(release)
+    const issuers = await gatherIssuers(options, release)
+    if (ahead || JSON.stringify(issuers) !== JSON.stringify(release.issuers)) await publish()
   }
 
   return {
     publish: () => alone(publish),
-    reconcile: () =>
-      alone(async () => {
-        if (release === undefined) return
-        const ahead = await deliverEverywhere(release)
-        const issuers = await gatherIssuers(options, release)
-        if (ahead || JSON.stringify(issuers) !== JSON.stringify(release.issuers)) await publish()
-      }),
+    reconcile: () => alone(reconcile),
     current: () => release,
     refused: () => refused,
+    status: deliveries.status,
+  }
+}
+
+/** Brings releases to the regions, and remembers what each of them has. */
+function deliverTo({ cells, ring, clock, log }: PublisherOptions) {
+  const statuses = new Map(cells.map(({ region, zone }) => [region, emptyStatus(region, zone)]))
+
+  const bring = async (cell: Cell, release: Release): Promise<{ ahead: boolean }> => {
+    const before = statuses.get(cell.region) ?? emptyStatus(cell.region, cell.zone)
+    const confirmed = before.seq === release.seq && before.error === null
+    try {
+      const pointer = await deliver(cell, release, { ring, nowMs: clock.now(), confirmed })
+      if (before.seq !== release.seq) log({ event: 'confirmed', region: cell.region, seq: release.seq })
+      statuses.set(cell.region, confirmedStatus(cell, pointer, before, clock.now()))
+      return { ahead: false }
+    } catch (error) {
+      if (before.error === null) log({ event: 'unconfirmed', region: cell.region, seq: release.seq, detail: String(error) })
+      statuses.set(cell.region, { ...before, error: error instanceof Error ? error.message : String(error) })
+      return { ahead: error instanceof PointerAheadError }
+    }
+  }
+
+  return {
+    /** Settles when each region has confirmed or failed. `ahead`: one of them has a higher number, so it can never take this release. */
+    async everywhere(release: Release): Promise<{ ahead: boolean }> {
+      const outcomes = await Promise.all(cells.map((cell) => bring(cell, release)))
+      return { ahead: outcomes.some(({ ahead }) => ahead) }
+    },
     status: () => [...statuses.values()],
   }
 }

@@ -42,6 +42,35 @@ export interface ChildHost {
 }
 
 export function supervisedChild(spec: ChildSpec, host: ChildHost): Child {
+  const keeper = keepAlive(spec, host)
+  return {
+    spec,
+    label: keeper.label,
+    state: keeper.state,
+    pid: () => keeper.life()?.pid,
+    start: keeper.start,
+    async kill() {
+      const last = keeper.release()
+      last?.signal('SIGKILL')
+      return last && { pid: last.pid, ...(await last.exited) }
+    },
+    async stop(graceMs) {
+      const last = keeper.release()
+      if (last === undefined) return
+      last.signal('SIGTERM')
+      const force = setTimeout(() => last.signal('SIGKILL'), graceMs)
+      await last.exited
+      clearTimeout(force)
+    },
+    killNow: () => keeper.release()?.signal('SIGKILL'),
+    request: (command, args) => keeper.life()?.request(command, args) ?? Promise.reject(new Error(`${keeper.label} is down`)),
+    send: (message) => keeper.life()?.send(message),
+    onMessage: keeper.onMessage,
+  }
+}
+
+/** One life after the other, for as long as it is wanted. */
+function keepAlive(spec: ChildSpec, host: ChildHost) {
   const label = spec.region === undefined ? spec.name : `${spec.name} ${spec.region}`
   const listeners: ((message: unknown) => void)[] = []
   let life: Life | undefined
@@ -92,39 +121,21 @@ export function supervisedChild(spec: ChildSpec, host: ChildHost): Child {
     }, delayMs)
   }
 
-  /** From here on, an end is no crash. */
-  const release = () => {
-    wanted = false
-    clearTimeout(restart)
-    return life
-  }
-
   return {
-    spec,
     label,
+    life: () => life,
     state: () => state,
-    pid: () => life?.pid,
     async start() {
       wanted = true
       await launch()
     },
-    async kill() {
-      const last = release()
-      last?.signal('SIGKILL')
-      return last && { pid: last.pid, ...(await last.exited) }
+    /** From here on, an end is no crash. @returns the life that is left to end */
+    release() {
+      wanted = false
+      clearTimeout(restart)
+      return life
     },
-    async stop(graceMs) {
-      const last = release()
-      if (last === undefined) return
-      last.signal('SIGTERM')
-      const force = setTimeout(() => last.signal('SIGKILL'), graceMs)
-      await last.exited
-      clearTimeout(force)
-    },
-    killNow: () => release()?.signal('SIGKILL'),
-    request: (command, args) => life?.request(command, args) ?? Promise.reject(new Error(`${label} is down`)),
-    send: (message) => life?.send(message),
-    onMessage(listener) {
+    onMessage(listener: (message: unknown) => void) {
       listeners.push(listener)
       life?.onMessage(listener)
     },

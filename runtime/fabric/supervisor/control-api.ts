@@ -1,5 +1,4 @@
 import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
 import { publicNames } from '../../../config/names.ts'
 import { addressPlan } from '../wan/addresses.ts'
 import { askAuthority } from './authoritative.ts'
@@ -30,7 +29,7 @@ export interface ControlApiOptions {
 
 /** Opens the control API on a loopback port. */
 export async function startControlApi({ token, ...running }: ControlApiOptions): Promise<{ url: string; close: () => Promise<void> }> {
-  const { surroundings, options, cells, link } = running
+  const { surroundings, cells, link } = running
   const { deployment, plan } = surroundings
   const addresses = addressPlan(deployment)
   const names = publicNames(deployment)
@@ -51,9 +50,8 @@ export async function startControlApi({ token, ...running }: ControlApiOptions):
     issueToken: running.tokens.issue,
     received: link.received,
   })
-  await app.listen({ host: '127.0.0.1', port: options.portBase ?? 0 })
-  const { port } = app.server.address() as AddressInfo
-  return { url: `http://127.0.0.1:${port}`, close: () => app.close() }
+  await app.listen({ host: '127.0.0.1', port: plan.ports.control })
+  return { url: `http://127.0.0.1:${plan.ports.control}`, close: () => app.close() }
 }
 
 function statusOf({ surroundings, options, assembly, cells, children, faults, link }: Omit<ControlApiOptions, 'token'>) {

@@ -191,8 +191,9 @@ async function publishFiles(running: Running, { parts, report }: Stage): Promise
       options.profile,
       Object.fromEntries(Object.entries(fresh).filter(([agent]) => !isScenery(agent))),
     )
-    await link.setTokens(fresh)
     writePrivately(layout.fabricFile, `${JSON.stringify(file, null, 2)}\n`)
+    // A world that is just away gets them when it is back.
+    await link.setTokens(fresh).catch(() => {})
     return file
   }
   parts.onClose(() => rmSync(layout.fabricFile, { force: true }))

@@ -1,6 +1,7 @@
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
 import type { Profile } from '../profile.ts'
 import { ports } from './ports.ts'
+import { UsageError } from './usage-error.ts'
 
 export interface FabricOptions {
   stateDir: string
@@ -23,6 +24,8 @@ export interface FabricPlan {
 }
 
 export interface PortPlan {
+  /** The supervisor's own control API. */
+  control: number
   dns: number
   controlPlane: number
   /** By place: every zone's clients, every region. */
@@ -34,19 +37,12 @@ export interface PortPlan {
   controlStores: number
 }
 
-/** Wrong usage: told in one line, exit code 2. */
-export class UsageError extends Error {
-  override name = 'UsageError'
-}
-
 /**
  * What runs, and at which ports: chosen once, so that a part that comes back after a fault is where it was.
- * @param controlPort the supervisor's own, already taken
  */
 export async function planFabric(deployment: Deployment, options: FabricOptions): Promise<FabricPlan> {
   const served = servedRegions(deployment, options.regions)
-  // The supervisor's own port is the first one.
-  const free = ports(options.portBase === undefined ? undefined : options.portBase + 1)
+  const free = ports(options.portBase)
   const each = async (names: readonly string[]) => {
     const taken: Record<string, number> = {}
     for (const name of names) taken[name] = await free.next()
@@ -56,6 +52,7 @@ export async function planFabric(deployment: Deployment, options: FabricOptions)
   return {
     served,
     ports: {
+      control: await free.next(),
       controlPlane: await free.next(),
       dns: await free.next(),
       gateway: await each(regions),

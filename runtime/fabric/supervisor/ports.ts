@@ -1,4 +1,5 @@
 import { createServer } from 'node:net'
+import { UsageError } from './usage-error.ts'
 
 /** Hands out loopback ports, each once. A part that comes back after a fault finds its port as it left it. */
 export interface Ports {
@@ -19,9 +20,9 @@ export function ports(base?: number, random = Math.random): Ports {
   return {
     async next() {
       for (; ; at++) {
-        if (at > 65535) throw new Error(`no free port from ${base ?? LOWEST} on`)
+        if (at > 65535) throw new UsageError(`no free port from ${base ?? LOWEST} on`)
         if (await isFree(at)) return at++
-        if (base !== undefined) throw new Error(`port ${at} is in use; choose another --port-base`)
+        if (base !== undefined) throw new UsageError(`port ${at} is in use; choose another --port-base`)
       }
     },
   }

@@ -12,8 +12,8 @@ import { ensureToolCertificate, type ToolCertificate } from './authority.ts'
 import { childEnvironment } from './config.ts'
 import { writePrivately } from './files.ts'
 import type { StateLayout } from './layout.ts'
-import { UsageError } from './plan.ts'
 import { type Assembly, synthesize } from './synthesis.ts'
+import { UsageError } from './usage-error.ts'
 
 // What is made before any process starts: documents read, folders cleaned, keys and certificates, templates.
 

@@ -32,7 +32,6 @@ export interface WorldCommands {
   start: { args: { config: WorldConfig }; result: undefined }
   health: { args: object; result: HealthSnapshot & { nowMs: number } }
   received: { args: { host?: string; region?: string; tool?: string }; result: Received[] }
-  forget: { args: object; result: undefined }
   tokens: { args: { tokens: Record<string, string> }; result: undefined }
   traffic: { args: object; result: TrafficCounts | null }
 }
@@ -72,7 +71,6 @@ async function run(config: WorldConfig): Promise<Handlers> {
     start: () => Promise.reject(new Error('the world is already running')),
     health: () => ({ ...world.health(), nowMs: monotonicMs() }),
     received: (filter) => servers.received(filter),
-    forget: () => void servers.forget(),
     tokens: ({ tokens }) => void traffic?.setTokens(tokens),
     traffic: () => traffic?.counts() ?? null,
   }

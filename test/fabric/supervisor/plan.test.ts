@@ -2,8 +2,9 @@ import { expect, test } from '@jest/globals'
 import { deployment as input } from '../../../config/deployment.ts'
 import { resolveDeployment } from '../../../config/resolve.ts'
 import { fabricFile } from '../../../runtime/fabric/supervisor/fabric-file.ts'
-import { type FabricOptions, planFabric, UsageError } from '../../../runtime/fabric/supervisor/plan.ts'
+import { type FabricOptions, planFabric } from '../../../runtime/fabric/supervisor/plan.ts'
 import { ports } from '../../../runtime/fabric/supervisor/ports.ts'
+import { UsageError } from '../../../runtime/fabric/supervisor/usage-error.ts'
 
 const deployment = resolveDeployment(input)
 const OPTIONS: FabricOptions = { stateDir: '/nowhere', profile: 'compressed', traffic: false, reset: false }
@@ -23,7 +24,9 @@ test('every listener has a port of its own, lost regions keep their place on the
 test('a port base decides them all', async () => {
   const portBase = await ports().next()
   const { ports: planned } = await planFabric(deployment, { ...OPTIONS, portBase })
-  expect([planned.controlPlane, planned.dns, planned.gateway['eu-west-1']]).toEqual([portBase + 1, portBase + 2, portBase + 3])
+  expect([planned.control, planned.controlPlane, planned.dns, planned.gateway['eu-west-1']]).toEqual(
+    [0, 1, 2, 3].map((at) => portBase + at),
+  )
 })
 
 test.each([[['eu-west-9']], [[]]])('refuses regions %j', async (regions) => {
