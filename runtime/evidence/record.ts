@@ -1,4 +1,4 @@
-import type { Principal } from '../model/call.ts'
+import type { DoorName, Principal } from '../model/call.ts'
 import type { ErrorCode } from '../model/codes.ts'
 import type { Mode, Outcome, Reason } from '../model/verdict.ts'
 import { leafHash } from './leaf.ts'
@@ -9,7 +9,7 @@ export interface RecordFacts {
   /** Milliseconds since the epoch. */
   timestampMs: number
   principal: Principal | undefined
-  door: string
+  door: DoorName
   tool: string | null
   action: string | null
   /** `error` when no verdict was reached; `error` then says why. */
@@ -36,27 +36,47 @@ export interface LogIdentity {
   version: string
 }
 
+/** What is the same in every record of a log, serialized once. */
+export interface RecordFrame {
+  log: string
+  region: string
+  zone: string
+  labels: string
+}
+
+export function recordFrame({ log, region, zone, version }: LogIdentity): RecordFrame {
+  const json = JSON.stringify
+  return {
+    log: json(log),
+    region: json(region),
+    zone: json(zone),
+    labels: `{"id":${json(log)},"region":${json(region)},"version":${json(version)}}`,
+  }
+}
+
 /**
  * One record line, in the shape of OPA's decision log (https://www.openpolicyagent.org/docs/management-decision-logs)
  * with ours under `custom`. `custom.leaf` is the RFC 9162 leaf hash of the RFC 8785 canonical form of the same record
  * without `custom.leaf`: keys are written in canonical order, so that no canonicalizer runs for each decision.
  * @returns the line without its line feed, and its leaf hash in hex
  */
-export function recordLine(identity: LogIdentity, seq: number, facts: RecordFacts): { line: string; leaf: string } {
+export function recordLine(frame: RecordFrame, seq: number, facts: RecordFacts): { line: string; leaf: string } {
   const json = JSON.stringify
-  const reasons = json(facts.reasons.map(({ code, message, rule }) => ({ code, message, rule })))
+  const { principal, decision, enforced } = facts
+  const reasons = facts.reasons.length === 0 ? '[]' : json(facts.reasons.map(({ code, message, rule }) => ({ code, message, rule })))
+  const revision = json(facts.policyVersion)
+  // Outcomes, modes, doors and codes are words of our own, which need no escape.
   const beforeLeaf =
-    `{"bundles":{"aegis":{"revision":${json(facts.policyVersion)}}},"custom":{"action":${json(facts.action)}` +
-    `,"agent_id":${json(facts.principal?.agentId ?? null)},"approval_id":null,"chain":null,"data_classes":${json(facts.dataClasses)}` +
-    `,"decision":${json(facts.decision)},"door":${json(facts.door)},"enforced":${json(facts.enforced)},"error":${json(facts.error ?? null)},`
+    `{"bundles":{"aegis":{"revision":${revision}}},"custom":{"action":${json(facts.action)}` +
+    `,"agent_id":${json(principal?.agentId ?? null)},"approval_id":null,"chain":null,"data_classes":${json(facts.dataClasses)}` +
+    `,"decision":"${decision}","door":"${facts.door}","enforced":"${enforced}","error":${facts.error === undefined ? 'null' : `"${facts.error}"`},`
   const afterLeaf =
-    `"log":${json(identity.log)},"mode":${json(facts.mode)},"policy_version":${json(facts.policyVersion)},"reasons":${reasons}` +
-    `,"region":${json(identity.region)},"route_region":${json(facts.routeRegion)},"seq":${seq},"tenant":${json(facts.principal?.tenant ?? null)}` +
-    `,"tenant_zone":${json(facts.tenantZone)},"token_id":${json(facts.principal?.tokenId ?? null)},"tool":${json(facts.tool)},"zone":${json(identity.zone)}}` +
-    `,"decision_id":${json(facts.decisionId)},"labels":{"id":${json(identity.log)},"region":${json(identity.region)},"version":${json(identity.version)}}` +
+    `"log":${frame.log},"mode":"${facts.mode}","policy_version":${revision},"reasons":${reasons}` +
+    `,"region":${frame.region},"route_region":${json(facts.routeRegion)},"seq":${seq},"tenant":${json(principal?.tenant ?? null)}` +
+    `,"tenant_zone":${json(facts.tenantZone)},"token_id":${json(principal?.tokenId ?? null)},"tool":${json(facts.tool)},"zone":${frame.zone}}` +
+    `,"decision_id":"${facts.decisionId}","labels":${frame.labels}` +
     `,"metrics":{"timer_rego_query_eval_ns":${facts.policyNs},"timer_server_handler_ns":${facts.durationNs}},"path":"aegis/gateway/decision"` +
-    `,"result":{"decision":${json(facts.decision)},"enforced":${json(facts.enforced)},"reasons":${reasons}}` +
-    `,"timestamp":${json(new Date(facts.timestampMs).toISOString())}}`
+    `,"result":{"decision":"${decision}","enforced":"${enforced}","reasons":${reasons}},"timestamp":"${new Date(facts.timestampMs).toISOString()}"}`
   const leaf = leafHash(beforeLeaf + afterLeaf)
   return { line: `${beforeLeaf}"leaf":"${leaf}",${afterLeaf}`, leaf }
 }

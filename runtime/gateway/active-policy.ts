@@ -1,10 +1,12 @@
 import { isIP } from 'node:net'
 import { Ajv, type ValidateFunction } from 'ajv'
 import type { Issuer, TrustedIssuers } from '../identity/verify-token.ts'
+import type { Tenant } from '../model/zones.ts'
 import type { ActiveBundle } from '../policy/bundle.ts'
 import { type ActiveAgent, type Tool, type ToolAction, toolZones } from '../policy/bundle-data.ts'
 import type { Directory } from '../policy/directory.ts'
 import type { PolicyEvaluator } from '../policy/evaluate.ts'
+import type { PolicyInput } from '../policy/policy-io.ts'
 
 /**
  * All that a decision is judged by: one verified bundle and one verified directory, made ready for lookups. Immutable;
@@ -24,6 +26,8 @@ export interface ActivePolicy extends TrustedIssuers {
   agents: ReadonlyMap<string, ActiveAgent>
   tools: ReadonlyMap<string, ActiveTool>
   zones: Directory['zones']
+  /** What policy is told of each tenant, by id. */
+  tenantFacts: ReadonlyMap<string, PolicyInput['tenant']>
   /** Zone of each region. */
   zoneOfRegion: ReadonlyMap<string, string>
 }
@@ -38,13 +42,13 @@ export interface Endpoint {
 export interface ActiveTool {
   /** By region. */
   endpoints: ReadonlyMap<string, Endpoint>
-  /** Zones where the tool has an endpoint, sorted. */
-  zones: string[]
   actions: ReadonlyMap<string, ActiveAction>
 }
 
 export interface ActiveAction extends ToolAction {
   accepts: ValidateFunction
+  /** What policy is told of the action: the same object for every call, so that it is serialized once. */
+  facts: NonNullable<PolicyInput['tool']>
 }
 
 /** @throws when a tool's schema does not compile: such a bundle is not activated */
@@ -66,15 +70,26 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
     zoneOfRegion: new Map(Object.entries(directory.zones).flatMap(([zone, regions]) => regions.map((region) => [region, zone] as const))),
     issuers: new Map(directory.issuers.map((issuer): [string, Issuer] => [issuer.iss, issuer])),
     tenants: directory.tenants,
+    tenantFacts: new Map([...directory.tenants].map(([id, tenant]) => [id, factsOf(tenant)])),
   }
 }
 
 function activeTool(tool: Tool, directory: Directory, ajv: Ajv): ActiveTool {
+  const zones = toolZones(tool, directory.zones)
+  const activeAction = (name: string, action: ToolAction): ActiveAction => ({
+    ...action,
+    accepts: ajv.compile(action.schema),
+    // Nobody watches a tool's definition yet, so none is known to have drifted.
+    facts: { name: tool.name, action: name, effect: action.effect, zones, risk: action.risk, drift: false },
+  })
   return {
     endpoints: new Map([...tool.endpoints].map(([region, url]) => [region, { region, url, host: hostOf(url) }])),
-    zones: toolZones(tool, directory.zones),
-    actions: new Map([...tool.actions].map(([name, action]) => [name, { ...action, accepts: ajv.compile(action.schema) }])),
+    actions: new Map([...tool.actions].map(([name, action]) => [name, activeAction(name, action)])),
   }
+}
+
+function factsOf({ id, zone, homeRegion, binding, mode }: Tenant): PolicyInput['tenant'] {
+  return { id, zone, home_region: homeRegion, binding, mode }
 }
 
 function hostOf(url: string): Endpoint['host'] {

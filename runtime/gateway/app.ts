@@ -44,12 +44,13 @@ export function buildGateway({ region, version, enforcer, dialer, health, maxInF
   app.register(healthDoor(health))
   app.register(openApiDoor(version))
   app.register(async (calls) => {
-    calls.addHook('onRequest', async () => {
+    calls.addHook('onRequest', (_request, _reply, done) => {
       inFlight++
-      if (inFlight > maxInFlight) throw new AegisError('overloaded')
+      done(inFlight > maxInFlight ? new AegisError('overloaded') : undefined)
     })
-    calls.addHook('onResponse', async () => {
+    calls.addHook('onResponse', (_request, _reply, done) => {
       inFlight--
+      done()
     })
     calls.register(decisionApi(enforcer))
     calls.register(toolProxy(enforcer, dialer))

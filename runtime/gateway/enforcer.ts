@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { Span } from '@opentelemetry/api'
-import { type LogIdentity, type RecordFacts, recordLine } from '../evidence/record.ts'
+import { type LogIdentity, type RecordFacts, recordFrame, recordLine } from '../evidence/record.ts'
 import type { Spool } from '../evidence/spool.ts'
 import type { TokenVerifier } from '../identity/verify-token.ts'
 import type { DoorName, Principal, ToolCall } from '../model/call.ts'
@@ -55,6 +55,7 @@ export interface Enforcer {
 
 export function createEnforcer(options: EnforcerOptions): Enforcer {
   const { identity, clock, verifier, resolver, spool, telemetry } = options
+  const frame = recordFrame(identity)
   const place = { region: identity.region, zone: identity.zone }
 
   const policyInForce = (): ActivePolicy => {
@@ -66,7 +67,7 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
 
   const write = (arrival: Arrival, facts: Outcome): number => {
     const durationMs = clock.monotonic() - arrival.startedMs
-    const { line } = recordLine(identity, spool.nextSeq, {
+    const { line } = recordLine(frame, spool.nextSeq, {
       decisionId: arrival.decisionId,
       timestampMs: clock.now(),
       principal: arrival.principal,

@@ -11,8 +11,19 @@ export const POLICY_ARGUMENTS_BYTES_MAX = 1024
  */
 export function selectArguments(args: JsonObject, pointers: readonly string[]): JsonObject {
   const selected: JsonObject = {}
-  for (const pointer of pointers) copy(args, selected, pointerSegments(pointer))
+  for (const segments of segmentsOf(pointers)) copy(args, selected, segments, 0)
   return selected
+}
+
+// The pointers of an action are read on every call and never change.
+const parsed = new WeakMap<readonly string[], string[][]>()
+
+function segmentsOf(pointers: readonly string[]): string[][] {
+  const known = parsed.get(pointers)
+  if (known !== undefined) return known
+  const segments = pointers.map(pointerSegments)
+  parsed.set(pointers, segments)
+  return segments
 }
 
 /** `/a~1b/c` -> ['a/b', 'c'] */
@@ -21,11 +32,11 @@ export function pointerSegments(pointer: string): string[] {
   return segments.map((segment) => segment.replaceAll('~1', '/').replaceAll('~0', '~'))
 }
 
-function copy(from: JsonObject, to: JsonObject, segments: readonly string[]): void {
-  const [key, ...rest] = segments
+function copy(from: JsonObject, to: JsonObject, segments: readonly string[], depth: number): void {
+  const key = segments[depth]
   if (key === undefined || !Object.hasOwn(from, key)) return
   const value = from[key] as JsonValue
-  if (rest.length === 0) {
+  if (depth === segments.length - 1) {
     define(to, key, value)
     return
   }
@@ -33,12 +44,13 @@ function copy(from: JsonObject, to: JsonObject, segments: readonly string[]): vo
   const below = Object.hasOwn(to, key) ? to[key] : undefined
   const next: JsonObject = isObject(below) ? below : {}
   if (next !== below) define(to, key, next)
-  copy(value, next, rest)
+  copy(value, next, segments, depth + 1)
 }
 
 /** Assignment to `__proto__` would change the prototype instead of adding a key. */
 function define(object: JsonObject, key: string, value: JsonValue): void {
-  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true })
+  else object[key] = value
 }
 
 function isObject(value: JsonValue | undefined): value is JsonObject {

@@ -77,15 +77,36 @@ function smokeInput(index: number): PolicyInput {
 
 const encoder = new TextEncoder()
 
-/** The agent's policy is most of the input and never changes: its JSON is put in as it stands, the rest is serialized. */
-function encodeInput(input: PolicyInput): ArrayBuffer {
-  const { agent, ...facts } = input
-  const text = `{"agent":{"id":${JSON.stringify(agent.id)},"policy":${agent.policyJson ?? 'null'}},${JSON.stringify(facts).slice(1)}`
+/**
+ * Most of the input never changes: the agent's policy is put in as the JSON that it is, and tenant, tool and data are
+ * serialized once for each object that a host passes.
+ */
+function encodeInput({ call, agent, tenant, tool, data, chain, budget, approval, region, zone, now }: PolicyInput): ArrayBuffer {
+  const text =
+    `{"agent":{"id":${json(agent.id)},"policy":${agent.policyJson ?? 'null'}},"call":${json(call)},"tenant":${jsonOnce(tenant)}` +
+    `,"tool":${jsonOnce(tool)},"data":${jsonOnce(data)},"chain":${json(chain)},"budget":${json(budget)}` +
+    `,"approval":${json(approval)},"region":${json(region)},"zone":${json(zone)},"now":${json(now)}}`
   const bytes = encoder.encode(text)
   if (bytes.byteLength > INPUT_BYTES_MAX)
     throw new PolicyError(`policy input has ${bytes.byteLength} bytes, at most ${INPUT_BYTES_MAX} are judged`)
   const { buffer } = bytes
   return buffer.byteLength === bytes.byteLength ? buffer : buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength)
+}
+
+/** A fact that is missing altogether must not turn into text that is no JSON. */
+function json(value: unknown): string {
+  return JSON.stringify(value) ?? 'null'
+}
+
+const serialized = new WeakMap<object, string>()
+
+function jsonOnce(value: object | null): string {
+  if (typeof value !== 'object' || value === null) return json(value)
+  const known = serialized.get(value)
+  if (known !== undefined) return known
+  const text = JSON.stringify(value)
+  serialized.set(value, text)
+  return text
 }
 
 function checkedOutput(results: unknown): PolicyOutput {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import canonicalize from 'canonicalize'
-import { type LogIdentity, type RecordFacts, recordLine } from '../../runtime/evidence/record.ts'
+import { type RecordFacts, recordFrame, recordLine } from '../../runtime/evidence/record.ts'
 
-const identity: LogIdentity = { log: 'eu-west-1-1', region: 'eu-west-1', zone: 'eu', version: '0.1.0' }
+const frame = recordFrame({ log: 'eu-west-1-1', region: 'eu-west-1', zone: 'eu', version: '0.1.0' })
 const facts: RecordFacts = {
   decisionId: 'd-1',
   timestampMs: 1_700_000_000_000,
@@ -29,7 +29,7 @@ const withoutLeaf = (line: string) => {
 }
 
 test('the leaf is the RFC 9162 hash of the canonical record without it', () => {
-  const { line, leaf } = recordLine(identity, 7, facts)
+  const { line, leaf } = recordLine(frame, 7, facts)
   const canonical = canonicalize(withoutLeaf(line)) as string
   expect(leaf).toBe(createHash('sha256').update('\0').update(canonical).digest('hex'))
   expect(JSON.parse(line).custom).toMatchObject({ leaf, log: 'eu-west-1-1', seq: 7, agent_id: 'finance-agent', tenant_zone: 'eu' })
@@ -40,20 +40,20 @@ test('the line itself is in canonical form, whatever the facts hold', () => {
     facts,
     { ...facts, principal: undefined, tool: null, action: null, error: 'invalid_token' as const, decision: 'error' as const },
   ]) {
-    const { line } = recordLine(identity, 0, variant)
+    const { line } = recordLine(frame, 0, variant)
     expect(line).toBe(canonicalize(JSON.parse(line)))
     expect(line).not.toContain('\n')
   }
 })
 
 test('one changed fact changes the leaf', () => {
-  const { leaf } = recordLine(identity, 7, facts)
-  expect(recordLine(identity, 8, facts).leaf).not.toBe(leaf)
-  expect(recordLine(identity, 7, { ...facts, enforced: 'allow' }).leaf).not.toBe(leaf)
+  const { leaf } = recordLine(frame, 7, facts)
+  expect(recordLine(frame, 8, facts).leaf).not.toBe(leaf)
+  expect(recordLine(frame, 7, { ...facts, enforced: 'allow' }).leaf).not.toBe(leaf)
 })
 
 test('a record has the fields of an OPA decision log event', () => {
-  expect(JSON.parse(recordLine(identity, 0, facts).line)).toMatchObject({
+  expect(JSON.parse(recordLine(frame, 0, facts).line)).toMatchObject({
     decision_id: 'd-1',
     labels: { id: 'eu-west-1-1', region: 'eu-west-1', version: '0.1.0' },
     bundles: { aegis: { revision: 'r1' } },

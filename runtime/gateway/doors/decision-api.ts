@@ -12,8 +12,8 @@ export function decisionApi(enforcer: Enforcer) {
   return async (app: FastifyInstance) => {
     openDoor(app, 'decision_api', enforcer)
     app.post('/v1/decisions', async (request, reply) => {
-      const { verdict } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
       await endOfTurn()
+      const { verdict } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
       return reply.send(verdict)
     })
   }

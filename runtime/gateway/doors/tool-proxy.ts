@@ -5,6 +5,7 @@ import type { Dialer, DialResponse } from '../../model/ports.ts'
 import type { Verdict } from '../../model/verdict.ts'
 import type { Enforcer } from '../enforcer.ts'
 import { openDoor, parseBody, toolCall } from './http-call.ts'
+import { endOfTurn } from './turn.ts'
 
 /** How long a tool may take, and how much it may answer. */
 const TOOL_TIMEOUT_MS = 10_000
@@ -23,6 +24,7 @@ export function toolProxy(enforcer: Enforcer, dialer: Dialer) {
   return async (app: FastifyInstance) => {
     openDoor(app, 'tool_proxy', enforcer)
     app.post<{ Params: ToolParams }>('/v1/tools/:tool/:action', async (request, reply) => {
+      await endOfTurn()
       const call = parseToolCall(request.params, request.body, request.headers)
       const { verdict, recorded } = await enforcer.decide(request.arrival, call)
       // The effect waits for its evidence: a crash between the two must not leave a call that nobody can account for.

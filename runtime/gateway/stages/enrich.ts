@@ -3,6 +3,7 @@ import { AegisError } from '../../model/codes.ts'
 import type { Mode } from '../../model/verdict.ts'
 import type { Tenant } from '../../model/zones.ts'
 import type { ActiveAgent } from '../../policy/bundle-data.ts'
+import type { PolicyInput } from '../../policy/policy-io.ts'
 import type { ActiveAction, ActivePolicy, ActiveTool } from '../active-policy.ts'
 
 /** A call with every fact that memory holds about it. */
@@ -10,6 +11,7 @@ export interface EnrichedCall {
   call: ToolCall
   principal: Principal
   tenant: Tenant
+  tenantFacts: PolicyInput['tenant']
   mode: Mode
   /** Undefined: no document names this agent for this tenant. */
   agent: ActiveAgent | undefined
@@ -20,7 +22,8 @@ export interface EnrichedCall {
 /** @throws AegisError malformed_call when the arguments do not fit the action's closed schema */
 export function enrich(call: ToolCall, principal: Principal, active: ActivePolicy): EnrichedCall {
   const tenant = active.tenants.get(principal.tenant)
-  if (tenant === undefined) throw new AegisError('invalid_token', 'the tenant is unknown')
+  const tenantFacts = active.tenantFacts.get(principal.tenant)
+  if (tenant === undefined || tenantFacts === undefined) throw new AegisError('invalid_token', 'the tenant is unknown')
   const named = active.agents.get(principal.agentId)
   const agent = named?.tenant === tenant.id ? named : undefined
   const tool = active.tools.get(call.tool)
@@ -30,6 +33,7 @@ export function enrich(call: ToolCall, principal: Principal, active: ActivePolic
     call,
     principal,
     tenant,
+    tenantFacts,
     mode: tenant.mode === 'shadow' || agent?.mode === 'shadow' ? 'shadow' : 'enforce',
     agent,
     registered: tool !== undefined && action !== undefined ? { tool, action } : undefined,

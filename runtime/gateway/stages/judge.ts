@@ -43,8 +43,10 @@ export function denial(reason: Reason): Judgement {
   }
 }
 
+const NOTHING_FOUND: PolicyInput['data'] = { classes: [], findings: [], findings_total: 0 }
+
 function policyInput(
-  { call, principal, tenant, agent, registered }: EnrichedCall,
+  { call, principal, tenantFacts, agent, registered }: EnrichedCall,
   selected: PolicyInput['call']['arguments'],
   place: Place,
   nowMs: number,
@@ -52,21 +54,11 @@ function policyInput(
   return {
     call: { tool: call.tool, action: call.action, arguments: selected, door: call.door },
     agent: { id: principal.agentId, policyJson: agent?.policyJson ?? null },
-    tenant: { id: tenant.id, zone: tenant.zone, home_region: tenant.homeRegion, binding: tenant.binding, mode: tenant.mode },
-    tool:
-      registered === undefined
-        ? null
-        : {
-            name: call.tool,
-            action: call.action,
-            effect: registered.action.effect,
-            zones: registered.tool.zones,
-            risk: registered.action.risk,
-            drift: false,
-          },
+    tenant: tenantFacts,
+    tool: registered?.action.facts ?? null,
     // Classification, chains, budgets and approvals have no stage yet. Null says "unknown", and policy denies where it
     // would have to know. Classes are not looked for yet: the guard lets no call of a bound tenant leave its zone.
-    data: { classes: [], findings: [], findings_total: 0 },
+    data: NOTHING_FOUND,
     chain: null,
     budget: null,
     approval: null,
