@@ -1,15 +1,8 @@
-import {
-  createHash,
-  createPrivateKey,
-  createPublicKey,
-  generateKeyPairSync,
-  type KeyObject,
-  randomBytes,
-  sign,
-  X509Certificate,
-} from 'node:crypto'
+// @peculiar/x509 resolves its parts by decorators, which need this at run time.
+import 'reflect-metadata'
+import { createPrivateKey, KeyObject, randomBytes, X509Certificate } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
-import { der } from './der.ts'
+import * as x509 from '@peculiar/x509'
 import { writePrivately } from './files.ts'
 
 export interface ToolCertificate {
@@ -33,16 +26,18 @@ export interface AuthorityFiles {
  * certificate is made anew when the hosts have changed, when it ends within a week or when another key signed it.
  * @param hosts every name a tool server answers to, as SANs
  */
-export function ensureToolCertificate(files: AuthorityFiles, hosts: readonly string[], now = new Date()): ToolCertificate {
+export async function ensureToolCertificate(files: AuthorityFiles, hosts: readonly string[], now = new Date()): Promise<ToolCertificate> {
   if (hosts.length === 0) throw new Error('no tool hosts: a certificate needs at least one name')
-  const authority = ensureAuthority(files, now)
+  const authority = await ensureAuthority(files, now)
   const names = [...new Set(hosts)].sort()
   const held = readPair(files.toolsCert, files.toolsKey)
   if (held !== undefined && fits(held.certificate, authority, names, now)) return { cert: held.cert, key: held.key, ca: authority.pem }
 
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const cert = issue({ subject: 'Aegis fabric tools', publicKey, days: LEAF_DAYS, now, extensions: leafExtensions(names), authority })
-  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const keys = await newKeys()
+  const extensions = await leafExtensions(names, authority)
+  const signingKey = await signingKeyOf(authority.key)
+  const cert = await issue({ subject: 'Aegis fabric tools', keys, days: LEAF_DAYS, now, extensions, signingKey })
+  const key = pemOf(keys)
   writePrivately(files.toolsKey, key)
   writePrivately(files.toolsCert, cert, 0o644)
   return { cert, key, ca: authority.pem }
@@ -60,24 +55,20 @@ const AUTHORITY_DAYS = 3650
 const LEAF_DAYS = 365
 const RENEW_BEFORE_MS = 7 * DAY_MS
 const AUTHORITY_NAME = 'Aegis fabric authority'
+const ES256 = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
-function ensureAuthority({ caCert, caKey }: AuthorityFiles, now: Date): Authority {
+async function ensureAuthority({ caCert, caKey }: AuthorityFiles, now: Date): Promise<Authority> {
   const held = readPair(caCert, caKey)
   if (held !== undefined && ends(held.certificate) > now.getTime() + RENEW_BEFORE_MS) {
     return { pem: held.cert, key: held.privateKey, certificate: held.certificate }
   }
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
-  const pem = issue({
-    subject: AUTHORITY_NAME,
-    publicKey,
-    days: AUTHORITY_DAYS,
-    now,
-    extensions: authorityExtensions(publicKey),
-    authority: { key: privateKey },
-  })
-  writePrivately(caKey, privateKey.export({ type: 'pkcs8', format: 'pem' }).toString())
+  const keys = await newKeys()
+  const extensions = await authorityExtensions(keys)
+  const pem = await issue({ subject: AUTHORITY_NAME, keys, days: AUTHORITY_DAYS, now, extensions, signingKey: keys.privateKey })
+  const key = pemOf(keys)
+  writePrivately(caKey, key)
   writePrivately(caCert, pem, 0o644)
-  return { pem, key: privateKey, certificate: new X509Certificate(pem) }
+  return { pem, key: createPrivateKey(key), certificate: new X509Certificate(pem) }
 }
 
 /** Undefined when a file is missing, unreadable as a certificate or key, or when the two do not belong together. */
@@ -106,61 +97,52 @@ const ends = (certificate: X509Certificate) => Date.parse(certificate.validTo)
 
 interface Order {
   subject: string
-  publicKey: KeyObject
+  keys: CryptoKeyPair
   days: number
   now: Date
-  extensions: Uint8Array[]
-  authority: { key: KeyObject }
+  extensions: x509.Extension[]
+  /** Who signs. */
+  signingKey: CryptoKey
 }
 
 /** A version 3 certificate (RFC 5280, section 4.1) signed with ECDSA over SHA-256, as PEM. */
-function issue({ subject, publicKey, days, now, extensions, authority }: Order): string {
-  const ecdsaSha256 = der.sequence(der.oid('1.2.840.10045.4.3.2'))
-  // A clock a little behind ours must not find the certificate in its future.
-  const validity = der.sequence(der.time(new Date(now.getTime() - DAY_MS)), der.time(new Date(now.getTime() + days * DAY_MS)))
-  const body = der.sequence(
-    der.explicit(0, der.integer(Uint8Array.of(2))),
-    der.integer(randomBytes(16)),
-    ecdsaSha256,
-    distinguishedName(AUTHORITY_NAME),
-    validity,
-    distinguishedName(subject),
-    publicKey.export({ type: 'spki', format: 'der' }),
-    der.explicit(3, der.sequence(...extensions, authorityKeyId(authority.key))),
-  )
-  const signature = sign('sha256', body, authority.key)
-  const whole = Buffer.from(der.sequence(body, ecdsaSha256, der.bitString(signature)))
-  return `-----BEGIN CERTIFICATE-----\n${whole.toString('base64').replace(/.{64}(?=.)/g, '$&\n')}\n-----END CERTIFICATE-----\n`
+async function issue({ subject, keys, days, now, extensions, signingKey }: Order): Promise<string> {
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber: randomBytes(16).toString('hex'),
+    issuer: `CN=${AUTHORITY_NAME}`,
+    subject: `CN=${subject}`,
+    // A clock a little behind ours must not find the certificate in its future.
+    notBefore: new Date(now.getTime() - DAY_MS),
+    notAfter: new Date(now.getTime() + days * DAY_MS),
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: ES256,
+    extensions,
+  })
+  return `${certificate.toString('pem')}\n`
 }
 
-const distinguishedName = (commonName: string) => der.sequence(der.set(der.sequence(der.oid('2.5.4.3'), der.utf8(commonName))))
-
-const extension = (oid: string, critical: boolean, value: Uint8Array) =>
-  der.sequence(der.oid(oid), ...(critical ? [der.boolean(true)] : []), der.octetString(value))
-
-function authorityExtensions(publicKey: KeyObject): Uint8Array[] {
+async function authorityExtensions({ publicKey }: CryptoKeyPair): Promise<x509.Extension[]> {
   return [
-    extension('2.5.29.19', true, der.sequence(der.boolean(true), der.integer(Uint8Array.of(0)))),
-    // keyCertSign is bit 5 of keyUsage.
-    extension('2.5.29.15', true, der.bitString(Uint8Array.of(0b0000_0100), 2)),
-    extension('2.5.29.14', false, der.octetString(keyId(publicKey))),
+    new x509.BasicConstraintsExtension(true, 0, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign, true),
+    await x509.SubjectKeyIdentifierExtension.create(publicKey),
   ]
 }
 
-function leafExtensions(names: string[]): Uint8Array[] {
+async function leafExtensions(names: string[], authority: Authority): Promise<x509.Extension[]> {
   return [
-    extension('2.5.29.19', true, der.sequence()),
-    // digitalSignature is bit 0 of keyUsage.
-    extension('2.5.29.15', true, der.bitString(Uint8Array.of(0b1000_0000), 7)),
-    extension('2.5.29.37', false, der.sequence(der.oid('1.3.6.1.5.5.7.3.1'))),
-    extension('2.5.29.17', false, der.sequence(...names.map((name) => der.implicit(2, Buffer.from(name, 'ascii'))))),
+    new x509.BasicConstraintsExtension(false, undefined, true),
+    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
+    new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
+    new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: 'dns' as const, value }))),
+    await x509.AuthorityKeyIdentifierExtension.create(new x509.X509Certificate(authority.pem)),
   ]
 }
 
-const authorityKeyId = (key: KeyObject) => extension('2.5.29.35', false, der.sequence(der.implicit(0, keyId(createPublicKey(key)))))
+const newKeys = () => crypto.subtle.generateKey(ES256, true, ['sign', 'verify'])
 
-/** SHA-1 names the key here, it protects nothing (RFC 5280, section 4.2.1.2, method 1 over the whole SPKI). */
-const keyId = (publicKey: KeyObject) =>
-  createHash('sha1')
-    .update(publicKey.export({ type: 'spki', format: 'der' }))
-    .digest()
+const pemOf = ({ privateKey }: CryptoKeyPair) => KeyObject.from(privateKey).export({ type: 'pkcs8', format: 'pem' }).toString()
+
+const signingKeyOf = (key: KeyObject) =>
+  crypto.subtle.importKey('pkcs8', key.export({ type: 'pkcs8', format: 'der' }), ES256, false, ['sign'])

@@ -92,7 +92,7 @@ async function bringUp(deployment: Deployment, options: FabricOptions, stage: St
   const plan = await planFabric(deployment, options)
   const made = await stage.step('keys and certificates', async () => ({
     trustFile: await ensureTrustRoot(deployment, layout),
-    ...ensureSites(deployment, documents, layout),
+    ...(await ensureSites(deployment, documents, layout)),
   }))
   const assembly = await stage.step('templates', () => ensureAssembly(layout, made.trustFile, documentsDir, stage.signal))
   const topology = readTopology(assembly.folder, deployment)
@@ -101,7 +101,7 @@ async function bringUp(deployment: Deployment, options: FabricOptions, stage: St
   return await publishFiles({ surroundings, options, assembly, documents, ...running }, stage)
 }
 
-type Made = { documents: Documents } & ReturnType<typeof ensureSites>
+type Made = { documents: Documents } & Awaited<ReturnType<typeof ensureSites>>
 
 /** Starts every process, as many at once as do not need one another. */
 async function startParts(surroundings: Surroundings, options: FabricOptions, { documents, sites, certificate }: Made, stage: Stage) {

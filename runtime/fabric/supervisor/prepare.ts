@@ -50,18 +50,18 @@ export async function ensureTrustRoot(deployment: Deployment, layout: StateLayou
   return layout.trustFile
 }
 
-export function ensureSites(
+export async function ensureSites(
   deployment: Deployment,
   documents: Documents,
   layout: StateLayout,
-): { sites: Site[]; certificate: ToolCertificate } {
+): Promise<{ sites: Site[]; certificate: ToolCertificate }> {
   const sites = sitesOf({
     tools: documents.tools,
     egress: documents.agents.flatMap(({ egress }) => egress),
     zones: regionsByZone(deployment),
     elsewhere: deployment.homeRegion,
   })
-  const certificate = ensureToolCertificate(
+  const certificate = await ensureToolCertificate(
     layout.authority,
     sites.map(({ host }) => host),
   )

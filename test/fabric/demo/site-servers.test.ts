@@ -16,9 +16,9 @@ let dir: string
 let certificate: ToolCertificate
 let servers: SiteServers
 
-beforeAll(() => {
+beforeAll(async () => {
   dir = mkdtempSync(join(tmpdir(), 'aegis-sites-'))
-  certificate = ensureToolCertificate(
+  certificate = await ensureToolCertificate(
     stateLayout(dir).authority,
     SITES.map(({ host }) => host),
   )

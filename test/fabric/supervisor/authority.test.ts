@@ -32,44 +32,44 @@ async function handshake(servername: string, ca: string, { cert, key }: { cert: 
 }
 
 test('a client that trusts the authority reaches every tool host by TLS', async () => {
-  const certificate = ensureToolCertificate(files(), HOSTS)
+  const certificate = await ensureToolCertificate(files(), HOSTS)
   for (const host of HOSTS) await expect(handshake(host, certificate.ca, certificate)).resolves.toBe(200)
 })
 
 test('refuses a host that is not in the certificate, and a foreign authority', async () => {
-  const certificate = ensureToolCertificate(files(), HOSTS)
+  const certificate = await ensureToolCertificate(files(), HOSTS)
   await expect(handshake('evil.example', certificate.ca, certificate)).rejects.toThrow(/altnames/)
-  const foreign = ensureToolCertificate(stateLayout(join(dir, 'other')).authority, HOSTS)
+  const foreign = await ensureToolCertificate(stateLayout(join(dir, 'other')).authority, HOSTS)
   await expect(handshake(HOSTS[0] ?? '', foreign.ca, certificate)).rejects.toThrow()
 })
 
-test('keys and certificates are kept, whatever the order of the hosts', () => {
-  const first = ensureToolCertificate(files(), HOSTS)
-  expect(ensureToolCertificate(files(), HOSTS.toReversed())).toEqual(first)
+test('keys and certificates are kept, whatever the order of the hosts', async () => {
+  const first = await ensureToolCertificate(files(), HOSTS)
+  expect(await ensureToolCertificate(files(), HOSTS.toReversed())).toEqual(first)
 })
 
-test('another set of hosts gets another certificate of the same authority', () => {
-  const first = ensureToolCertificate(files(), HOSTS)
-  const second = ensureToolCertificate(files(), [...HOSTS, 'new.tools.aegis.example'])
+test('another set of hosts gets another certificate of the same authority', async () => {
+  const first = await ensureToolCertificate(files(), HOSTS)
+  const second = await ensureToolCertificate(files(), [...HOSTS, 'new.tools.aegis.example'])
   expect(second.ca).toBe(first.ca)
   expect(new X509Certificate(second.cert).subjectAltName).toContain('new.tools.aegis.example')
 })
 
-test('a certificate near its end is renewed', () => {
-  const first = ensureToolCertificate(files(), HOSTS)
+test('a certificate near its end is renewed', async () => {
+  const first = await ensureToolCertificate(files(), HOSTS)
   const later = new Date(Date.now() + 360 * 86_400_000)
-  expect(ensureToolCertificate(files(), HOSTS, later).cert).not.toBe(first.cert)
+  expect((await ensureToolCertificate(files(), HOSTS, later)).cert).not.toBe(first.cert)
 })
 
-test('a damaged or mismatched key is replaced, not used', () => {
-  const first = ensureToolCertificate(files(), HOSTS)
+test('a damaged or mismatched key is replaced, not used', async () => {
+  const first = await ensureToolCertificate(files(), HOSTS)
   writeFileSync(files().toolsKey, 'not a key')
-  const second = ensureToolCertificate(files(), HOSTS)
+  const second = await ensureToolCertificate(files(), HOSTS)
   expect(second.key).not.toBe(first.key)
   expect(second.ca).toBe(first.ca)
 })
 
-test('private keys are readable by their owner alone', () => {
-  ensureToolCertificate(files(), HOSTS)
+test('private keys are readable by their owner alone', async () => {
+  await ensureToolCertificate(files(), HOSTS)
   for (const path of [files().caKey, files().toolsKey]) expect(statSync(path).mode & 0o777).toBe(0o600)
 })
