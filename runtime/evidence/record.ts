@@ -15,7 +15,7 @@ export interface RecordFacts {
   /** `error` when no verdict was reached; `error` then says why. */
   decision: Outcome | 'error'
   enforced: Outcome
-  error?: ErrorCode
+  error?: ErrorCode | undefined
   mode: Mode
   reasons: readonly Reason[]
   policyVersion: string

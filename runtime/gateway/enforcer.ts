@@ -1,39 +1,25 @@
 import { randomUUID } from 'node:crypto'
-import type { Span } from '@opentelemetry/api'
-import { type LogIdentity, type RecordFacts, recordFrame, recordLine } from '../evidence/record.ts'
-import type { Spool } from '../evidence/spool.ts'
 import type { TokenVerifier } from '../identity/verify-token.ts'
-import type { DoorName, Principal, ToolCall } from '../model/call.ts'
+import type { DoorName, ToolCall } from '../model/call.ts'
 import { AegisError } from '../model/codes.ts'
 import type { Clock, Resolver } from '../model/ports.ts'
-import type { Mode, Reason, Verdict } from '../model/verdict.ts'
+import type { Verdict } from '../model/verdict.ts'
 import type { DecisionTelemetry } from '../telemetry/telemetry.ts'
 import type { ActivePolicy } from './active-policy.ts'
+import type { Arrival } from './arrival.ts'
+import type { Ending, Journal } from './journal.ts'
 import { authenticate } from './stages/authenticate.ts'
-import { enrich } from './stages/enrich.ts'
-import { guard } from './stages/guard.ts'
-import { denial, judge, soften } from './stages/judge.ts'
+import { type Decision, decide } from './stages/decide.ts'
+import type { Place } from './stages/judge.ts'
 
 export interface EnforcerOptions {
-  identity: LogIdentity
+  place: Place
   active: () => ActivePolicy | undefined
   verifier: TokenVerifier
   resolver: Resolver
-  spool: Spool
+  journal: Journal
   telemetry: DecisionTelemetry
   clock: Clock
-}
-
-/** A call on its way, from its headers on. */
-export interface Arrival {
-  decisionId: string
-  door: DoorName
-  startedMs: number
-  span: Span
-  principal?: Principal
-  /** The policy that the whole call is judged by, whatever is activated meanwhile. */
-  policy?: ActivePolicy
-  call?: Pick<ToolCall, 'tool' | 'action'>
 }
 
 export interface Decided {
@@ -53,149 +39,66 @@ export interface Enforcer {
   refuse(arrival: Arrival, error: unknown): AegisError
 }
 
-export function createEnforcer(options: EnforcerOptions): Enforcer {
-  const { identity, clock, verifier, resolver, spool, telemetry } = options
-  const frame = recordFrame(identity)
-  const place = { region: identity.region, zone: identity.zone }
-
-  const policyInForce = (): ActivePolicy => {
-    const policy = options.active()
-    if (policy === undefined) throw new AegisError('not_ready')
-    if (clock.now() >= policy.notAfterMs) throw new AegisError('bundle_expired')
-    return policy
-  }
-
-  const write = (arrival: Arrival, facts: Outcome): number => {
-    const durationMs = clock.monotonic() - arrival.startedMs
-    const { line } = recordLine(frame, spool.nextSeq, {
-      decisionId: arrival.decisionId,
-      timestampMs: clock.now(),
-      principal: arrival.principal,
-      door: arrival.door,
-      tool: arrival.call?.tool ?? null,
-      action: arrival.call?.action ?? null,
-      policyVersion: arrival.policy?.revision ?? '',
-      tenantZone: tenantZone(arrival),
-      dataClasses: [],
-      durationNs: Math.round(durationMs * 1e6),
-      ...facts,
-    })
-    const seq = spool.append(line)
-    observe(arrival, facts, durationMs)
-    return seq
-  }
-
-  const observe = (arrival: Arrival, facts: Outcome, durationMs: number) =>
-    telemetry.end(arrival.span, {
-      door: arrival.door,
-      decision: facts.decision,
-      enforced: facts.enforced,
-      mode: facts.mode,
-      tool: arrival.call?.tool ?? null,
-      action: arrival.call?.action ?? null,
-      policyVersion: arrival.policy?.revision ?? '',
-      tenantZone: tenantZone(arrival),
-      decisionId: arrival.decisionId,
-      codes: facts.error === undefined ? facts.reasons.map(({ code }) => code) : [facts.error],
-      durationMs,
-    })
-
+export function createEnforcer({ place, active, verifier, resolver, journal, telemetry, clock }: EnforcerOptions): Enforcer {
   return {
     arrive: (door, headers) => ({ decisionId: randomUUID(), door, startedMs: clock.monotonic(), span: telemetry.start(headers) }),
 
     async admit(arrival, authorization) {
-      const policy = policyInForce()
-      arrival.policy = policy
-      arrival.principal = await authenticate(authorization, policy, verifier, place.region)
+      const policy = inForce(active(), clock)
+      const principal = await authenticate(authorization, policy, verifier, place.region)
+      arrival.admitted = { principal, policy }
     },
 
     async decide(arrival, call) {
       arrival.call = call
-      const { policy, principal } = arrival
-      if (policy === undefined || principal === undefined) throw new AegisError('invalid_token')
-      if (call.chain !== undefined || call.approval !== undefined || call.idempotencyKey !== undefined) {
-        // To pass over one of these in silence would forward a call that its caller believes is bound or deduplicated.
-        throw new AegisError('malformed_call', 'this version takes no chain, approval or idempotency key')
-      }
-      const { verdict, facts } = await decideAdmitted(arrival, call, policy, principal)
-      const seq = write(arrival, facts)
-      return { verdict, recorded: () => spool.synced(seq) }
+      if (arrival.admitted === undefined) throw new AegisError('invalid_token')
+      refuseWhatIsNotKept(call)
+      const { principal, policy } = arrival.admitted
+      const decision = await decide(call, principal, policy, { place, resolver, clock })
+      const verdict = verdictOf(arrival, decision, policy, place, clock.monotonic() - arrival.startedMs)
+      return { verdict, recorded: journal.verdict(arrival, endingOf(decision)) }
     },
 
-    refuse(arrival, error) {
-      const refusal = error instanceof AegisError ? error : new AegisError('internal_error', undefined, { cause: error })
-      try {
-        write(arrival, refusalFacts(refusal))
-        return refusal
-      } catch (unrecorded) {
-        const last = unrecorded instanceof AegisError ? unrecorded : new AegisError('audit_unavailable', undefined, { cause: unrecorded })
-        observe(arrival, refusalFacts(last), clock.monotonic() - arrival.startedMs)
-        return last
-      }
-    },
-  }
-
-  async function decideAdmitted(arrival: Arrival, call: ToolCall, policy: ActivePolicy, principal: Principal) {
-    const timings: Record<string, number> = {}
-    let mark = clock.monotonic()
-    const lap = (stage: string) => {
-      const now = clock.monotonic()
-      timings[stage] = microseconds(now - mark)
-      mark = now
-    }
-
-    // A malformed call or an unknown tenant ends here with its own error; what else a stage throws is a deny.
-    const enriched = enrich(call, principal, policy)
-    lap('enrich')
-    let judgement = judge(enriched, policy, place, clock.now())
-    let enforced = soften(judgement, enriched.mode)
-    const policyMs = clock.monotonic() - mark
-    lap('policy')
-    const guarded = await guard(enforced, enriched, policy, place, resolver).catch(() => ({ refused: STAGE_ERROR }))
-    lap('guard')
-    if (guarded.refused !== undefined) {
-      const already = judgement.reasons.some(({ code }) => code === guarded.refused.code)
-      judgement = { ...denial(guarded.refused), reasons: already ? judgement.reasons : [...judgement.reasons, guarded.refused] }
-      enforced = 'deny'
-    }
-    const route = guarded.refused === undefined ? guarded.route : undefined
-    const verdict: Verdict = {
-      decision_id: arrival.decisionId,
-      decision: judgement.outcome,
-      enforced,
-      mode: enriched.mode,
-      reasons: judgement.reasons,
-      policy_version: policy.revision,
-      region: place.region,
-      zone: place.zone,
-      tenant_zone: enriched.tenant.zone,
-      ...(route !== undefined && { route }),
-      timing_us: { total: microseconds(clock.monotonic() - arrival.startedMs), ...timings },
-    }
-    const facts: Outcome = {
-      decision: verdict.decision,
-      enforced,
-      mode: verdict.mode,
-      reasons: verdict.reasons,
-      routeRegion: route?.region ?? null,
-      policyNs: Math.round(policyMs * 1e6),
-    }
-    return { verdict, facts }
+    refuse: (arrival, error) => journal.refusal(arrival, error),
   }
 }
 
-const STAGE_ERROR: Reason = { code: 'stage_error', message: 'a stage of the decision failed', rule: 'guard' }
-
-interface Outcome extends Pick<RecordFacts, 'decision' | 'enforced' | 'error' | 'reasons' | 'routeRegion' | 'policyNs'> {
-  mode: Mode
+function inForce(policy: ActivePolicy | undefined, clock: Clock): ActivePolicy {
+  if (policy === undefined) throw new AegisError('not_ready')
+  if (clock.now() >= policy.notAfterMs) throw new AegisError('bundle_expired')
+  return policy
 }
 
-function refusalFacts({ code }: AegisError): Outcome {
-  return { decision: 'error', enforced: 'deny', error: code, mode: 'enforce', reasons: [], routeRegion: null, policyNs: 0 }
+/** To pass over one of these in silence would forward a call that its caller believes is bound or deduplicated. */
+function refuseWhatIsNotKept({ chain, approval, idempotencyKey }: ToolCall): void {
+  if (chain === undefined && approval === undefined && idempotencyKey === undefined) return
+  throw new AegisError('malformed_call', 'this version takes no chain, approval or idempotency key')
 }
 
-function tenantZone({ policy, principal }: Arrival): string | null {
-  return principal === undefined ? null : (policy?.tenants.get(principal.tenant)?.zone ?? null)
+function verdictOf(arrival: Arrival, decided: Decision, policy: ActivePolicy, place: Place, totalMs: number): Verdict {
+  const { decision, enforced, mode, reasons, tenantZone, route, stagesMs } = decided
+  return {
+    decision_id: arrival.decisionId,
+    decision,
+    enforced,
+    mode,
+    reasons,
+    policy_version: policy.revision,
+    region: place.region,
+    zone: place.zone,
+    tenant_zone: tenantZone,
+    ...(route !== undefined && { route }),
+    timing_us: {
+      total: microseconds(totalMs),
+      enrich: microseconds(stagesMs.enrich),
+      policy: microseconds(stagesMs.policy),
+      guard: microseconds(stagesMs.guard),
+    },
+  }
+}
+
+function endingOf({ decision, enforced, mode, reasons, route, stagesMs }: Decision): Ending {
+  return { decision, enforced, mode, reasons, routeRegion: route?.region ?? null, policyNs: Math.round(stagesMs.policy * 1e6) }
 }
 
 const microseconds = (ms: number) => Math.round(ms * 1000)

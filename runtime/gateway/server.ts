@@ -15,6 +15,7 @@ import { systemClock as clock } from './clock.ts'
 import { type GatewayConfig, loadConfig } from './config.ts'
 import { createEnforcer } from './enforcer.ts'
 import { gatewayHealth } from './gateway-health.ts'
+import { decisionJournal } from './journal.ts'
 import { pinnedDialer } from './net/dialer.ts'
 import { dnsResolver } from './net/resolver.ts'
 
@@ -58,13 +59,14 @@ async function serve(config: GatewayConfig): Promise<void> {
   })
   const health = gatewayHealth({ policies, spool, clock, warnAgeMs: config.bundleWarnAgeMs })
   const dialer = pinnedDialer({ proxy: config.egressProxy })
+  const telemetry = decisionTelemetry()
   const enforcer = createEnforcer({
-    identity,
+    place: { region, zone },
     active: policies.current,
     verifier: tokenVerifier({ zone, zoneUrl: config.zoneUrl, globalUrl: config.globalUrl, clock }),
     resolver: dnsResolver({ servers: config.dnsServers, clock }),
-    spool,
-    telemetry: decisionTelemetry(),
+    journal: decisionJournal({ identity, spool, telemetry, clock }),
+    telemetry,
     clock,
   })
   const app = buildGateway({ region, version, enforcer, dialer, health, maxInFlight: config.maxInFlight })

@@ -5,6 +5,7 @@ import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
 import { createEnforcer } from '../../runtime/gateway/enforcer.ts'
+import { decisionJournal } from '../../runtime/gateway/journal.ts'
 import { tokenVerifier } from '../../runtime/identity/verify-token.ts'
 import { decisionTelemetry } from '../../runtime/telemetry/telemetry.ts'
 import { activePolicy, agentToken, deployment, names, testTrust } from '../support/gateway.ts'
@@ -104,21 +105,24 @@ async function measureInProcess() {
   const policy = await activePolicy(trust, 'eu')
   const clock = { now: () => Date.now(), monotonic: () => performance.now() }
   let seq = 0
+  const telemetry = decisionTelemetry()
+  const identity = { log: 'bench', region: 'eu-west-1', zone: 'eu', version: '0' }
+  const spool = {
+    get nextSeq() {
+      return seq
+    },
+    append: () => seq++,
+    synced: async () => {},
+    healthy: true,
+    close: async () => {},
+  }
   const enforcer = createEnforcer({
-    identity: { log: 'bench', region: 'eu-west-1', zone: 'eu', version: '0' },
+    place: { region: 'eu-west-1', zone: 'eu' },
     active: () => policy,
     verifier: tokenVerifier({ zone: 'eu', zoneUrl: names.zoneUrl('eu'), globalUrl: names.globalUrl, clock }),
     resolver: { resolve: async () => ADDRESSES },
-    spool: {
-      get nextSeq() {
-        return seq
-      },
-      append: () => seq++,
-      synced: async () => {},
-      healthy: true,
-      close: async () => {},
-    },
-    telemetry: decisionTelemetry(),
+    journal: decisionJournal({ identity, spool, telemetry, clock }),
+    telemetry,
     clock,
   })
   const authorization = `Bearer ${await agentToken(trust, 'finance-agent', 'acme-eu')}`

@@ -12,6 +12,7 @@ import { type ActivePolicy, activePolicyOf } from '../../runtime/gateway/active-
 import { buildGateway } from '../../runtime/gateway/app.ts'
 import { createEnforcer } from '../../runtime/gateway/enforcer.ts'
 import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
+import { decisionJournal } from '../../runtime/gateway/journal.ts'
 import { tokenVerifier } from '../../runtime/identity/verify-token.ts'
 import type { Dialer, DialRequest, Resolver, Signer } from '../../runtime/model/ports.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
@@ -147,13 +148,14 @@ export async function testGateway({
   }
   const gateway = { active: (await activePolicy(trust, zone)) as ActivePolicy | undefined }
   const policies = { current: () => gateway.active, regionalStateSeenAt: () => performance.now() }
+  const telemetry = decisionTelemetry()
   const enforcer = createEnforcer({
-    identity: { log: 'log', region, zone, version: '0.0.0' },
+    place: { region, zone },
     active: policies.current,
     verifier: tokenVerifier({ zone, zoneUrl: names.zoneUrl(zone), globalUrl: names.globalUrl, clock }),
     resolver,
-    spool,
-    telemetry: decisionTelemetry(),
+    journal: decisionJournal({ identity: { log: 'log', region, zone, version: '0.0.0' }, spool, telemetry, clock }),
+    telemetry,
     clock,
   })
   const app = buildGateway({

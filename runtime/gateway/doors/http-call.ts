@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { DoorName, JsonObject, JsonValue, ToolCall } from '../../model/call.ts'
 import { AegisError } from '../../model/codes.ts'
 import { parseStrictJson, StrictJsonError } from '../../model/strict-json.ts'
-import type { Arrival, Enforcer } from '../enforcer.ts'
+import type { Arrival } from '../arrival.ts'
+import type { Enforcer } from '../enforcer.ts'
 
 // What the HTTP doors have in common: how a call arrives, how its bytes become a value, how a refusal is answered.
 
