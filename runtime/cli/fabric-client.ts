@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
+import { isProcessAlive } from '../fabric/process-alive.ts'
 import { stateLayout } from '../fabric/supervisor/layout.ts'
 import { CommandError } from './exit-codes.ts'
 import { type Answer, send } from './http.ts'
@@ -29,7 +30,8 @@ export function findFabric(stateDir: string): RunningFabric {
   const file = fabricSchema.parse(readJson(layout.fabricFile))
   const { url, token, pid, publish_token: publishToken } = supervisorSchema.parse(readJson(layout.supervisorFile))
   // A supervisor that was killed had no chance to remove its files.
-  if (!isAlive(pid)) throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
+  if (!isProcessAlive(pid))
+    throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
   const control: RunningFabric['control'] = async (method, path, body) => {
     const answer = await send({
       url: `${url}${path}`,
@@ -46,15 +48,6 @@ export function findFabric(stateDir: string): RunningFabric {
 
 // A restore waits for a gateway to be ready.
 const CONTROL_TIMEOUT_MS = 90_000
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
-  }
-}
 
 function readJson(path: string): unknown {
   try {

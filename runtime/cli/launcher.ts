@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { isProcessAlive } from '../fabric/process-alive.ts'
 
 /**
  * Calls back when the npm that started this process is gone. npm passes signals on, but it cannot pass on a SIGKILL, and then
@@ -8,7 +9,7 @@ export function watchLauncher(onGone: () => void, everyMs = 1000): void {
   const npm = npmAbove(process.ppid, 2)
   if (npm === undefined) return
   const timer = setInterval(() => {
-    if (isAlive(npm)) return
+    if (isProcessAlive(npm)) return
     clearInterval(timer)
     onGone()
   }, everyMs)
@@ -26,14 +27,5 @@ function npmAbove(pid: number, generations: number): number | undefined {
     return npmAbove(Number(parent), generations - 1)
   } catch {
     return undefined
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { jsonText, parseEnvironment } from '../model/environment.ts'
 
 const environmentSchema = z.object({
   /** Environment of `config/deployment.ts`. Default: its first. */
@@ -19,29 +20,14 @@ const environmentSchema = z.object({
    * JSON: base URL by region for DynamoDB, S3 and KMS there. The standard AWS_ENDPOINT_URL_* name one endpoint for all
    * regions; this process talks to every region. Default: AWS's own.
    */
-  AEGIS_REGION_ENDPOINTS: z
-    .string()
-    .transform((text, context) => {
-      try {
-        return JSON.parse(text) as unknown
-      } catch {
-        context.addIssue({ code: 'custom', message: 'is not JSON' })
-        return z.NEVER
-      }
-    })
-    .pipe(z.record(z.string(), z.url()))
-    .default({}),
+  AEGIS_REGION_ENDPOINTS: jsonText.pipe(z.record(z.string(), z.url())).default({}),
 })
 
 export type ControlPlaneConfig = ReturnType<typeof loadConfig>
 
 /** @throws Error with one line for each variable that is missing or malformed */
 export function loadConfig(env: Record<string, string | undefined> = process.env) {
-  const parsed = environmentSchema.safeParse(env)
-  if (!parsed.success) {
-    throw new Error(parsed.error.issues.map(({ path, message }) => `environment variable ${path.join('.')}: ${message}`).join('\n'))
-  }
-  const e = parsed.data
+  const e = parseEnvironment(environmentSchema, env)
   return {
     environment: e.AEGIS_ENVIRONMENT,
     host: e.AEGIS_HOST,

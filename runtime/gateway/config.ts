@@ -1,20 +1,12 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import { jsonText, parseEnvironment } from '../model/environment.ts'
 
 const port = z.coerce.number().int().min(0).max(65535)
 const url = z.url({ protocol: /^https?$/ })
 const name = z.string().min(1)
 
 const publicKey = z.object({ kty: z.literal('EC'), crv: z.literal('P-256'), kid: name, x: name, y: name })
-const jsonText = z.string().transform((text, context) => {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    context.addIssue({ code: 'custom', message: 'is not JSON' })
-    return z.NEVER
-  }
-})
-
 /** `ip:port` or `ip`, more than one by commas; IPv6 in brackets. */
 const dnsServers = z.string().transform((text, context) => {
   const servers = text.split(',').map((server) => server.trim())
@@ -71,11 +63,7 @@ export type GatewayConfig = ReturnType<typeof loadConfig>
 
 /** @throws Error with one line for each variable that is missing or malformed */
 export function loadConfig(env: Record<string, string | undefined> = process.env) {
-  const parsed = environmentSchema.safeParse(env)
-  if (!parsed.success) {
-    throw new Error(parsed.error.issues.map(({ path, message }) => `environment variable ${path.join('.')}: ${message}`).join('\n'))
-  }
-  const e = parsed.data
+  const e = parseEnvironment(environmentSchema, env)
   return {
     environment: e.AEGIS_ENVIRONMENT,
     region: e.AEGIS_REGION,

@@ -4,6 +4,7 @@ import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } 
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { dirname } from 'node:path'
 import { z } from 'zod'
+import { isProcessAlive } from '../process-alive.ts'
 
 export interface Lock {
   release(): void
@@ -109,12 +110,7 @@ function parseOwner(text: string): Owner | undefined {
 }
 
 async function isAlive({ pid, port }: Owner): Promise<boolean> {
-  try {
-    process.kill(pid, 0)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false
-  }
-  return await accepts(port)
+  return isProcessAlive(pid) && (await accepts(port))
 }
 
 function accepts(port: number): Promise<boolean> {
