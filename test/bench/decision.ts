@@ -154,7 +154,7 @@ function render(
     median(rounds.map((round) => pick(round[kind][1]) / pick(round[kind][0])))
   const [cpu] = cpus()
   return [
-    `Measured ${new Date().toISOString().slice(0, 10)} on ${cpus().length} cores of ${cpu?.model.trim()}, Node ${process.version}${pinned ? ', server and client pinned to a core each' : ''}; ${options.rounds} alternating rounds of ${options.seconds} s, ${CONNECTIONS} connections; environment ${deployment.environment}, call: row 1 of the demo table.`,
+    `Measured ${new Date().toISOString().slice(0, 10)} at commit ${commit()} on ${cpus().length} cores of ${cpu?.model.trim()}, Node ${process.version}${pinned ? ', server and client pinned to a core each' : ''}; ${options.rounds} alternating rounds of ${options.seconds} s, ${CONNECTIONS} connections; environment ${deployment.environment}, call: row 1 of the demo table.`,
     '',
     '| over HTTP | calls/s | CPU us/call | P50 ms | P99 ms | failed |',
     '|---|---|---|---|---|---|',
@@ -178,6 +178,11 @@ function render(
     `Gateway to echo, median of pairs: **${ratio(({ rps }) => rps, 'saturated').toFixed(2)}** of its calls/s (floor 0.28), ${ratio(({ p99Ms }) => p99Ms, 'paced').toFixed(2)} times its P99 at ${PACED.overallRate}/s.`,
     `In process, without HTTP and disk: P50 ${inProcess.p50Us.toFixed(0)} us, P99 ${inProcess.p99Us.toFixed(0)} us, P99.9 ${inProcess.p999Us.toFixed(0)} us.`,
   ].join('\n')
+}
+
+function commit(): string {
+  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' })
+  return status === 0 ? stdout.trim() : 'unknown'
 }
 
 function median(values: number[]): number {
