@@ -43,7 +43,8 @@ const environmentSchema = z.strictObject({
     .optional(),
   /**
    * Regions where the global table already has a replica. CloudFormation adds or removes one replica an
-   * update, so from the first deploy on each change is one region. Default: none yet, created with all.
+   * update, so from the first deploy on each change is one region. A replica gets its resource policy, which lets the
+   * publisher write there, with the first deploy that finds it in this list. Default: none yet, created with all.
    */
   deployedReplicas: z.array(region).optional(),
 })

@@ -14,17 +14,17 @@ export function cellEnvironment({ deployment, region, zone }: Cell): Required<En
   return { account: cellNames(deployment, region, zone).account, region }
 }
 
-/** Stack properties that every stack shares. A stack that holds what cannot be made again is protected from deletion. */
+/** Stack properties that every stack shares. `protect`: a stack that holds what cannot be made again, or that serves, is not deleted by a slip of the hand. */
 export function stackProps(
   { deployment }: Pick<Cell, 'deployment'>,
   env: Required<Environment>,
   description: string,
-  { stateful }: { stateful: boolean },
+  { protect }: { protect: boolean },
 ): StackProps {
   return {
     env,
     description: `Aegis ${deployment.environment}: ${description}`,
-    terminationProtection: stateful,
+    terminationProtection: protect,
     tags: { 'aegis:deployment': deployment.name, 'aegis:environment': deployment.environment },
   }
 }

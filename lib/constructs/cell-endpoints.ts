@@ -16,6 +16,7 @@ import { cellNames, REGIONAL_TABLES, sharedNames } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
 import { bucketArn, keysArn, logGroupArn, repositoryArn, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
+import { pinLogicalId } from './logical-id.ts'
 
 export interface CellEndpointsProps {
   readonly deployment: Deployment
@@ -58,6 +59,7 @@ export class CellEndpoints extends Construct {
         tables.map((table) => tableArn(region, account, table)),
       ),
     )
+    pinLogicalId(dynamodb, 'DynamoDbEndpoint')
     this.dynamodbEndpointId = dynamodb.vpcEndpointId
 
     const securityGroup = new SecurityGroup(this, 'SecurityGroup', {

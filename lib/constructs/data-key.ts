@@ -43,10 +43,10 @@ export class DataKey extends Construct {
       description,
       enableKeyRotation: true,
       multiRegion: false,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       policy: new PolicyDocument({ statements: [keyAdministration(), throughServices] }),
     })
-    const alias = new Alias(this, 'Alias', { aliasName, targetKey: this.key, removalPolicy: RemovalPolicy.RETAIN })
+    const alias = new Alias(this, 'Alias', { aliasName, targetKey: this.key, removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE })
     pinLogicalId(this.key, 'DataKey')
     pinLogicalId(alias, 'DataKeyAlias')
   }

@@ -48,7 +48,8 @@ export class GatewayLoadBalancer extends Construct {
       idleTimeout: Duration.seconds(60),
       dropInvalidHeaderFields: true,
       desyncMitigationMode: DesyncMitigationMode.STRICTEST,
-      deletionProtection: true,
+      // Not protected from deletion itself: a first deploy that fails could then not be rolled back. The stack is.
+      deletionProtection: false,
     })
     // Set by name: the bucket is another stack's, which also lets the log delivery write into it.
     loadBalancer.setAttribute('access_logs.s3.enabled', 'true')

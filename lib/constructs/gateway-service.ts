@@ -39,10 +39,13 @@ export class GatewayService extends Construct {
       propagateTags: PropagatedTagSource.SERVICE,
       enableExecuteCommand: false,
     })
+    // Tasks that start before these rights and rules exist cannot pull their image or be reached.
+    service.node.addDependency(securityGroup, ...(task.definition.executionRole === undefined ? [] : [task.definition.executionRole]))
     targetGroup.addTarget(service.loadBalancerTarget({ containerName: CONTAINER_NAME, containerPort: GATEWAY_PORT }))
 
     const scaling = service.autoScaleTaskCount({ minCapacity: deployment.gateway.minTasks, maxCapacity: deployment.gateway.maxTasks })
-    // Half a core's worth stays free: a failover doubles the load before any new task has started.
+    // Half of each task stays free, for the others of an active-active region. A standby idles at its minimum and takes over the
+    // primary's whole load: where that matters, raise `minTasks` to half the primary's peak.
     scaling.scaleOnCpuUtilization('Cpu', {
       targetUtilizationPercent: 50,
       scaleInCooldown: Duration.minutes(5),

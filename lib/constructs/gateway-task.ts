@@ -31,8 +31,12 @@ export const CONTAINER_NAME = 'gateway'
 /** Unprivileged, in the official Node images. The image declares SPOOL_DIR a VOLUME of this user, or ECS mounts it as root's. */
 const USER = '1000:1000'
 
-/** Asks the process alone: an expired bundle or an unreachable table is an alarm, never a reason to kill a task that can still refuse. */
-const LIVENESS = `fetch('http://127.0.0.1:${GATEWAY_PORT}/health/live').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))`
+/**
+ * Has this process ever had a verified policy? Until then a rollout has not succeeded, and the circuit breaker goes back to the
+ * tasks that serve. From then on it is always yes: an expired bundle or an unreachable table is an alarm, never a reason to kill a
+ * task that can still refuse.
+ */
+const STARTED = `fetch('http://127.0.0.1:${GATEWAY_PORT}/health/started').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))`
 
 /** One gateway: read-only root, no Linux capability, an unprivileged user, and one writable path for the audit spool. */
 export class GatewayTask extends Construct {
@@ -63,11 +67,11 @@ export class GatewayTask extends Construct {
       user: USER,
       linuxParameters,
       healthCheck: {
-        command: ['CMD', 'node', '-e', LIVENESS],
+        command: ['CMD', 'node', '-e', STARTED],
         interval: Duration.seconds(10),
         timeout: Duration.seconds(5),
         retries: 3,
-        startPeriod: Duration.seconds(60),
+        startPeriod: Duration.seconds(120),
       },
       // Longer than the load balancer's deregistration, so that no call in flight is cut off and the spool is synced.
       stopTimeout: Duration.seconds(60),

@@ -8,8 +8,8 @@ export interface GlobalTableProps {
   readonly tableName: string
   /** Regions of the replicas beside the stack's own region. */
   readonly replicaRegions: readonly string[]
-  /** Policy of the replica in a region: each replica has its own, and none inherits. */
-  readonly resourcePolicyOf: (region: string) => PolicyDocument
+  /** Policy of the replica in a region: each replica has its own, and none inherits. Undefined: none yet. */
+  readonly resourcePolicyOf: (region: string) => PolicyDocument | undefined
 }
 
 /**
@@ -31,15 +31,17 @@ export class GlobalTable extends Construct {
       pointInTimeRecoverySpecification,
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
-      resourcePolicy: resourcePolicyOf(Stack.of(this).region),
+      ...withPolicy(resourcePolicyOf(Stack.of(this).region)),
       // Nothing but the key schema is inherited for certain, so every replica says what it needs.
       replicas: replicaRegions.map((region) => ({
         region,
         pointInTimeRecoverySpecification,
         deletionProtection: true,
-        resourcePolicy: resourcePolicyOf(region),
+        ...withPolicy(resourcePolicyOf(region)),
       })),
     })
     pinLogicalId(this.table, 'GlobalTable')
   }
 }
+
+const withPolicy = (resourcePolicy: PolicyDocument | undefined) => (resourcePolicy === undefined ? {} : { resourcePolicy })

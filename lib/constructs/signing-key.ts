@@ -37,10 +37,14 @@ export class SigningKey extends Construct {
       keySpec: KeySpec.ECC_NIST_P256,
       keyUsage: KeyUsage.SIGN_VERIFY,
       multiRegion: false,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
       policy: new PolicyDocument({ statements: [keyAdministration(), signing(props), ...readingPublicKey(props)] }),
     })
-    const alias = new Alias(this, 'Alias', { aliasName: props.aliasName, targetKey: this.key, removalPolicy: RemovalPolicy.RETAIN })
+    const alias = new Alias(this, 'Alias', {
+      aliasName: props.aliasName,
+      targetKey: this.key,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    })
     pinLogicalId(this.key, props.logicalId)
     pinLogicalId(alias, `${props.logicalId}Alias`)
   }

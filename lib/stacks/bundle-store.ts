@@ -15,7 +15,7 @@ export class BundleStoreStack extends Stack {
   constructor(scope: Construct, cell: Cell) {
     const { deployment, region, zone } = cell
     const env = cellEnvironment(cell)
-    super(scope, stackNames(deployment).bundleStore(region), stackProps(cell, env, `bundle store of ${region}`, { stateful: true }))
+    super(scope, stackNames(deployment).bundleStore(region), stackProps(cell, env, `bundle store of ${region}`, { protect: true }))
     const { bundleBucket, gatewayRole } = cellNames(deployment, region, zone)
     const { control } = deployment.accounts
     const publisher = roleArn(control, sharedNames(deployment).publisherRole)
@@ -47,7 +47,14 @@ export class BundleStoreStack extends Stack {
     bucket.addToResourcePolicy(
       denyObjectsUnlessRole(bundleBucket, 'OnlyGatewayAndPublisherRead', ['s3:GetObject', 's3:GetObjectVersion'], [gateway, publisher]),
     )
-    bucket.addToResourcePolicy(denyObjectsUnlessRole(bundleBucket, 'OnlyPublisherWrites', ['s3:PutObject', 's3:DeleteObject'], [publisher]))
+    bucket.addToResourcePolicy(
+      denyObjectsUnlessRole(
+        bundleBucket,
+        'OnlyPublisherWrites',
+        ['s3:PutObject', 's3:DeleteObject', 's3:DeleteObjectVersion'],
+        [publisher],
+      ),
+    )
     acknowledge(bucket, {
       'AwsSolutions-S1':
         'two roles reach the objects, which are signed, content-addressed and read by digest; the access log bucket comes in a later stack',

@@ -15,7 +15,7 @@ import { POINTER_ACTIONS } from './global-state.ts'
 export class ControlPlaneStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.control, region: deployment.homeRegion }
-    super(scope, stackNames(deployment).controlPlane, stackProps({ deployment }, env, 'control plane', { stateful: true }))
+    super(scope, stackNames(deployment).controlPlane, stackProps({ deployment }, env, 'control plane', { protect: true }))
     const names = sharedNames(deployment)
     const { key } = new SigningKey(this, 'BundleSigning', {
       aliasName: names.bundleSigningKey,

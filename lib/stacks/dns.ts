@@ -10,12 +10,12 @@ import { pinLogicalId } from '../constructs/logical-id.ts'
 export class DnsStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.workload, region: deployment.routingRegion }
-    super(scope, stackNames(deployment).dns, stackProps({ deployment }, env, 'hosted zone', { stateful: true }))
+    super(scope, stackNames(deployment).dns, stackProps({ deployment }, env, 'hosted zone', { protect: true }))
     const hostedZone = new PublicHostedZone(this, 'HostedZone', {
       zoneName: deployment.domain,
       comment: `Aegis ${deployment.environment}`,
     })
-    hostedZone.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    hostedZone.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
     pinLogicalId(hostedZone, 'HostedZone')
   }
 }

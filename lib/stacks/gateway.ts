@@ -23,11 +23,7 @@ export interface GatewayStackProps extends Cell {
 export class GatewayStack extends Stack {
   constructor(scope: Construct, { imageTag, trustRoot, ...cell }: GatewayStackProps) {
     const { deployment, region, zone } = cell
-    super(
-      scope,
-      stackNames(deployment).gateway(region),
-      stackProps(cell, cellEnvironment(cell), `gateway of ${region}`, { stateful: false }),
-    )
+    super(scope, stackNames(deployment).gateway(region), stackProps(cell, cellEnvironment(cell), `gateway of ${region}`, { protect: true }))
     const names = cellNames(deployment, region, zone)
     const vpc = networkOf(this, cell)
     const securityGroup = new SecurityGroup(this, 'TaskSecurityGroup', {
@@ -46,7 +42,7 @@ export class GatewayStack extends Stack {
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: names.gatewayLogs,
       retention: RetentionDays.THREE_MONTHS,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     const roles = new GatewayRoles(this, 'Roles', cell)
     const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })

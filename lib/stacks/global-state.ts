@@ -15,7 +15,7 @@ export const POINTER_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamod
 export class GlobalStateStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.workload, region: deployment.homeRegion }
-    super(scope, stackNames(deployment).globalState, stackProps({ deployment }, env, 'global state', { stateful: true }))
+    super(scope, stackNames(deployment).globalState, stackProps({ deployment }, env, 'global state', { protect: true }))
     const names = sharedNames(deployment)
     const { control } = deployment.accounts
     new GlobalTable(this, 'Global', {
@@ -23,18 +23,27 @@ export class GlobalStateStack extends Stack {
       replicaRegions: regionsOf(deployment)
         .map(({ region }) => region)
         .filter((region) => region !== deployment.homeRegion),
-      resourcePolicyOf: (region) =>
-        new PolicyDocument({
-          statements: [
-            new PolicyStatement({
-              sid: 'PublisherMovesPointers',
-              principals: [namedRole(control, roleArn(control, names.publisherRole))],
-              actions: [...POINTER_ACTIONS],
-              resources: [tableArn(region, env.account, names.globalTable)],
-              conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] } },
-            }),
-          ],
-        }),
+      resourcePolicyOf: (region) => (takesPolicy(deployment, region) ? publisherPolicy(region) : undefined),
     })
+
+    function publisherPolicy(region: string): PolicyDocument {
+      const movesPointers = new PolicyStatement({
+        sid: 'PublisherMovesPointers',
+        principals: [namedRole(control, roleArn(control, names.publisherRole))],
+        actions: [...POINTER_ACTIONS],
+        resources: [tableArn(region, env.account, names.globalTable)],
+        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] } },
+      })
+      return new PolicyDocument({ statements: [movesPointers] })
+    }
   }
+}
+
+/**
+ * A replica outside the stack's own region cannot be created together with its resource policy ("Resource-based policy
+ * considerations", DynamoDB developer guide). So a new replica gets its policy with the deploy after the one that made
+ * it, when it stands in `deployedReplicas`; until then the publisher cannot move that region's pointer.
+ */
+function takesPolicy({ homeRegion, deployedReplicas = [] }: Deployment, region: string): boolean {
+  return region === homeRegion || deployedReplicas.includes(region)
 }

@@ -17,7 +17,7 @@ export class KeysStack extends Stack {
   constructor(scope: Construct, cell: Cell) {
     const { deployment, region, zone } = cell
     const env = cellEnvironment(cell)
-    super(scope, stackNames(deployment).keys(region), stackProps(cell, env, `keys of ${region}`, { stateful: true }))
+    super(scope, stackNames(deployment).keys(region), stackProps(cell, env, `keys of ${region}`, { protect: true }))
     const names = cellNames(deployment, region, zone)
     const { control } = deployment.accounts
     const gatewayRoleArn = roleArn(env.account, names.gatewayRole)

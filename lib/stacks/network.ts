@@ -1,10 +1,11 @@
 import { FlowLogDestination, FlowLogTrafficType, IpAddresses, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { Fn, Stack } from 'aws-cdk-lib/core'
+import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { cellNames, stackNames } from '../../config/names.ts'
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { CellEndpoints } from '../constructs/cell-endpoints.ts'
+import { pinLogicalId } from '../constructs/logical-id.ts'
 import { writeParameter } from '../constructs/network-parameter.ts'
 
 /** Every cell has the same addresses: cells never connect to each other, and a number per region would move when a region is added. */
@@ -18,7 +19,7 @@ export class NetworkStack extends Stack {
     super(
       scope,
       stackNames(deployment).network(region),
-      stackProps(cell, cellEnvironment(cell), `network of ${region}`, { stateful: false }),
+      stackProps(cell, cellEnvironment(cell), `network of ${region}`, { protect: false }),
     )
     const names = cellNames(deployment, region, zone)
     const vpc = new Vpc(this, 'Vpc', {
@@ -37,7 +38,13 @@ export class NetworkStack extends Stack {
       // Emptying the default group takes a Lambda. Nothing uses it: every resource here names its own group.
       restrictDefaultSecurityGroup: false,
     })
-    const flowLogs = new LogGroup(this, 'FlowLogs', { logGroupName: names.flowLogs, retention: RetentionDays.THREE_MONTHS })
+    // Replacing either would lock the regional tables until they learn the new endpoint's id.
+    pinLogicalId(vpc, 'Vpc')
+    const flowLogs = new LogGroup(this, 'FlowLogs', {
+      logGroupName: names.flowLogs,
+      retention: RetentionDays.THREE_MONTHS,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    })
     vpc.addFlowLog('Flow', { destination: FlowLogDestination.toCloudWatchLogs(flowLogs), trafficType: FlowLogTrafficType.ALL })
     const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
 

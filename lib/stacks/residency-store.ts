@@ -28,7 +28,7 @@ export class ResidencyStoreStack extends Stack {
   constructor(scope: Construct, cell: Cell) {
     const { deployment, region, zone } = cell
     const env = cellEnvironment(cell)
-    super(scope, stackNames(deployment).residencyStore(region), stackProps(cell, env, `residency store of ${region}`, { stateful: true }))
+    super(scope, stackNames(deployment).residencyStore(region), stackProps(cell, env, `residency store of ${region}`, { protect: true }))
     const names = cellNames(deployment, region, zone)
     const gatewayRoleArn = roleArn(env.account, names.gatewayRole)
     // Read when this stack is deployed: whoever replaces the endpoint deploys this stack after it, or the gateway is locked out.

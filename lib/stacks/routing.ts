@@ -14,7 +14,7 @@ import { markPlaceholders } from '../placeholders.ts'
 export class RoutingStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.workload, region: deployment.routingRegion }
-    super(scope, stackNames(deployment).routing, stackProps({ deployment }, env, 'routing', { stateful: false }))
+    super(scope, stackNames(deployment).routing, stackProps({ deployment }, env, 'routing', { protect: false }))
     new ZoneRouting(this, 'Routing', { deployment, hostedZone: hostedZoneOf(this, deployment) })
     markPlaceholders(this, hostedZonePlaceholders(deployment))
   }

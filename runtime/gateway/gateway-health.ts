@@ -30,6 +30,7 @@ export function gatewayHealth({
     leave() {
       leaving = true
     },
+    started: () => policies.current() !== undefined,
     ready,
     region() {
       const seenAt = policies.regionalStateSeenAt()

@@ -125,6 +125,7 @@ function openApi(version: string) {
         },
       },
       '/health/live': health('Does the process answer?'),
+      '/health/started': health('Was a verified policy ever active in this process?'),
       '/health/ready': health('Are a verified bundle and directory active?'),
       '/health/region': health('Should this region get traffic? Route 53 asks this.'),
     },

@@ -37,7 +37,10 @@ export function bundleStoreSuite({ deployment, templates }: Synthesized): void {
         { Action: 's3:*', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
         { Action: 's3:*', Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
         { Action: ['s3:GetObject', 's3:GetObjectVersion'], Condition: { ArnNotEquals: { 'aws:PrincipalArn': [gateway, publisher] } } },
-        { Action: ['s3:DeleteObject', 's3:PutObject'], Condition: { ArnNotEquals: { 'aws:PrincipalArn': [publisher] } } },
+        {
+          Action: ['s3:DeleteObject', 's3:DeleteObjectVersion', 's3:PutObject'],
+          Condition: { ArnNotEquals: { 'aws:PrincipalArn': [publisher] } },
+        },
       ])
     }
   })
