@@ -25,6 +25,8 @@ export interface RecordFacts {
   routeRegion: string | null
   durationNs: number
   policyNs: number
+  /** Refusals of strangers since the last record that left none of their own. */
+  unrecorded: number
 }
 
 /** What is the same for every record of one log. */
@@ -73,7 +75,7 @@ export function recordLine(frame: RecordFrame, seq: number, facts: RecordFacts):
   const afterLeaf =
     `"log":${frame.log},"mode":"${facts.mode}","policy_version":${revision},"reasons":${reasons}` +
     `,"region":${frame.region},"route_region":${json(facts.routeRegion)},"seq":${seq},"tenant":${json(principal?.tenant ?? null)}` +
-    `,"tenant_zone":${json(facts.tenantZone)},"token_id":${json(principal?.tokenId ?? null)},"tool":${json(facts.tool)},"zone":${frame.zone}}` +
+    `,"tenant_zone":${json(facts.tenantZone)},"token_id":${json(principal?.tokenId ?? null)},"tool":${json(facts.tool)},"unrecorded":${facts.unrecorded},"zone":${frame.zone}}` +
     `,"decision_id":"${facts.decisionId}","labels":${frame.labels}` +
     `,"metrics":{"timer_rego_query_eval_ns":${facts.policyNs},"timer_server_handler_ns":${facts.durationNs}},"path":"aegis/gateway/decision"` +
     `,"result":{"decision":"${decision}","enforced":"${enforced}","reasons":${reasons}},"timestamp":"${new Date(facts.timestampMs).toISOString()}"}`

@@ -9,9 +9,10 @@ export interface Spool {
   readonly nextSeq: number
   /**
    * Takes a line that is durable within `lazySyncMs`.
+   * @param evenIfFailing takes it while the disk fails too: for what must be said of a line that is already waiting
    * @returns its sequence number. @throws AegisError audit_unavailable when the disk fails or the spool is full
    */
-  append(line: string): number
+  append(line: string, options?: { evenIfFailing: boolean }): number
   /** Resolves when that line is on disk (fdatasync). Rejects with audit_unavailable when it cannot be written */
   synced(seq: number): Promise<void>
   /** False while lines cannot be written. */
@@ -113,9 +114,9 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
     get healthy() {
       return failure === undefined && !full
     },
-    append(line) {
+    append(line, { evenIfFailing } = { evenIfFailing: false }) {
       const size = Buffer.byteLength(line) + 1
-      if (failure !== undefined) throw new AegisError('audit_unavailable', undefined, { cause: failure })
+      if (failure !== undefined && !evenIfFailing) throw new AegisError('audit_unavailable', undefined, { cause: failure })
       full ||= offset + pendingBytes + size > maxFileBytes
       if (full || pendingBytes + size > maxPendingBytes) throw new AegisError('audit_unavailable', 'the audit spool is full')
       pending.push(line)

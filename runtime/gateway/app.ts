@@ -1,5 +1,4 @@
-import { randomUUID } from 'node:crypto'
-import fastify, { type FastifyInstance, LogController } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyReply, LogController } from 'fastify'
 import { AegisError } from '../model/codes.ts'
 import type { Dialer } from '../model/ports.ts'
 import { decisionApi } from './doors/decision-api.ts'
@@ -8,6 +7,7 @@ import { errorBody } from './doors/http-call.ts'
 import { openApiDoor } from './doors/openapi.ts'
 import { toolProxy } from './doors/tool-proxy.ts'
 import type { Enforcer } from './enforcer.ts'
+import { limitInFlight } from './in-flight.ts'
 
 export interface GatewayParts {
   region: string
@@ -25,6 +25,10 @@ declare module 'fastify' {
   }
 }
 
+/** A client has this long to send its headers, and its whole call. */
+const HEADERS_TIMEOUT_MS = 10_000
+const REQUEST_TIMEOUT_MS = 15_000
+
 /** The gateway without a port: tests inject, `server.ts` listens. */
 export function buildGateway({ region, version, enforcer, dialer, health, maxInFlight }: GatewayParts): FastifyInstance {
   const app = fastify({
@@ -34,27 +38,28 @@ export function buildGateway({ region, version, enforcer, dialer, health, maxInF
     genReqId: () => '',
     // Longer than the load balancer keeps an idle connection (60 s), so that it never sends into one that just closed.
     keepAliveTimeout: 75_000,
-    requestTimeout: 15_000,
+    // Given at creation: set later, as Fastify's own option does, they leave the check that enforces them at its default.
+    http: { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // A path that cannot even be decoded: Fastify's own answer would repeat it.
+    frameworkErrors: (error, _request, reply) => {
+      const refused = new AegisError('malformed_call', 'the path is not well formed', { cause: error })
+      void (reply as FastifyReply).code(refused.status).send(errorBody(refused, undefined, region))
+    },
     routerOptions: { maxParamLength: 128 },
   })
   app.decorate('region', region)
   app.decorateRequest('arrival')
 
-  let inFlight = 0
   app.register(healthDoor(health))
   app.register(openApiDoor(version))
   app.register(async (calls) => {
-    calls.addHook('onRequest', (_request, _reply, done) => {
-      inFlight++
-      done(inFlight > maxInFlight ? new AegisError('overloaded') : undefined)
-    })
-    calls.addHook('onResponse', (_request, _reply, done) => {
-      inFlight--
-      done()
-    })
+    limitInFlight(calls, maxInFlight)
     calls.register(decisionApi(enforcer))
     calls.register(toolProxy(enforcer, dialer))
   })
-  app.setNotFoundHandler((_request, reply) => reply.code(404).send(errorBody(new AegisError('not_found'), randomUUID(), region)))
+  app.setNotFoundHandler((_request, reply) => reply.code(404).send(errorBody(new AegisError('not_found'), undefined, region)))
+  // Node would answer `100 Continue` before anyone was authenticated, and so invite a body that must not come here.
+  app.server.on('checkContinue', (request, response) => app.routing(request, response))
   return app
 }

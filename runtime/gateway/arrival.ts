@@ -13,4 +13,6 @@ export interface Arrival {
   admitted?: { principal: Principal; policy: ActivePolicy }
   /** From the body. */
   call?: Pick<ToolCall, 'tool' | 'action'>
+  /** A verdict stands in the log: what goes wrong from here on is no second one. */
+  decided?: true
 }

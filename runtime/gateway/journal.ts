@@ -21,47 +21,85 @@ export interface JournalOptions {
   spool: Spool
   telemetry: DecisionTelemetry
   clock: Clock
+  /** Records a second that refusals of strangers may take, and how many at once. */
+  strangers?: { perSecond: number; burst: number }
 }
 
-export function decisionJournal({ identity, spool, telemetry, clock }: JournalOptions): Journal {
-  const frame = recordFrame(identity)
+const STRANGERS = { perSecond: 50, burst: 500 }
 
-  const record = (arrival: Arrival, ending: Ending): number => {
-    const facts = { ...known(arrival), ...ending, durationMs: clock.monotonic() - arrival.startedMs }
+export function decisionJournal({ identity, spool, telemetry, clock, strangers = STRANGERS }: JournalOptions): Journal {
+  const frame = recordFrame(identity)
+  const mayRecordStranger = tokenBucket(strangers, clock)
+  let unrecorded = 0
+
+  const record = (arrival: Arrival, ending: Ending, options = { evenIfFailing: false }): number => {
+    const durationMs = clock.monotonic() - arrival.startedMs
     const { line } = recordLine(frame, spool.nextSeq, {
-      ...facts,
+      ...known(arrival),
+      ...ending,
+      unrecorded,
       timestampMs: clock.now(),
       principal: arrival.admitted?.principal,
       dataClasses: [],
-      durationNs: Math.round(facts.durationMs * 1e6),
+      durationNs: Math.round(durationMs * 1e6),
     })
-    const seq = spool.append(line)
-    telemetry.end(arrival.span, { ...facts, codes: codesOf(ending) })
+    const seq = spool.append(line, options)
+    unrecorded = 0
     return seq
   }
+
+  const observe = (arrival: Arrival, ending: Ending) =>
+    telemetry.end(arrival.span, { ...known(arrival), ...ending, codes: codesOf(ending), durationMs: clock.monotonic() - arrival.startedMs })
 
   return {
     verdict(arrival, ending) {
       const seq = record(arrival, ending)
-      return () => spool.synced(seq)
+      arrival.decided = true
+      observe(arrival, ending)
+      return async () => {
+        try {
+          await spool.synced(seq)
+        } catch (error) {
+          // The verdict still waits for the disk and will be written. What became of the call has to stand behind it.
+          if (error instanceof AegisError) record(arrival, refusalOf(error), { evenIfFailing: true })
+          throw error
+        }
+      }
     },
+
     refusal(arrival, error) {
       const refused = error instanceof AegisError ? error : new AegisError('internal_error', undefined, { cause: error })
+      if (arrival.decided) return refused
+      // Who has no token must not be able to fill the disk that every call's evidence needs. These are counted instead.
+      if (arrival.admitted === undefined && !mayRecordStranger()) {
+        unrecorded++
+        observe(arrival, refusalOf(refused))
+        return refused
+      }
       try {
         record(arrival, refusalOf(refused))
+        observe(arrival, refusalOf(refused))
         return refused
-      } catch (unrecorded) {
-        const last = unrecorded instanceof AegisError ? unrecorded : new AegisError('audit_unavailable', undefined, { cause: unrecorded })
-        const ending = refusalOf(last)
-        telemetry.end(arrival.span, {
-          ...known(arrival),
-          ...ending,
-          codes: codesOf(ending),
-          durationMs: clock.monotonic() - arrival.startedMs,
-        })
+      } catch (failed) {
+        const last = failed instanceof AegisError ? failed : new AegisError('audit_unavailable', undefined, { cause: failed })
+        observe(arrival, refusalOf(last))
         return last
       }
     },
+  }
+}
+
+/** @returns a function that says whether one more is due, at `perSecond` on average and `burst` at once */
+function tokenBucket({ perSecond, burst }: { perSecond: number; burst: number }, clock: Clock): () => boolean {
+  let tokens = burst
+  let filledMs = clock.monotonic()
+  return () => {
+    const now = clock.monotonic()
+    tokens = Math.min(burst, tokens + ((now - filledMs) * perSecond) / 1000)
+    filledMs = now
+    if (tokens < 1) return false
+    tokens--
+    return true
   }
 }
 

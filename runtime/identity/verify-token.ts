@@ -43,7 +43,12 @@ const MAX_TOKEN_CHARS = 4096
 // jose also takes base64url with padding or spaces, which gives one signature many spellings (RFC 7515 has none of them).
 const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
-const text = z.string().min(1).max(256)
+// A lone surrogate has no UTF-8, so a record with one could not be hashed (RFC 8785).
+const text = z
+  .string()
+  .min(1)
+  .max(256)
+  .refine((value) => value.isWellFormed(), 'is not well-formed Unicode')
 const claimsSchema = z.object({
   iss: text,
   aud: text,
@@ -85,7 +90,7 @@ export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
       const key = hash('sha256', token, 'base64')
       const known = verified.get(key)
       if (known === undefined) {
-        if (!COMPACT_JWS.test(token)) throw new AegisError('invalid_token')
+        if (!COMPACT_JWS.test(token) || !isCanonical(token)) throw new AegisError('invalid_token')
         return verifyFirst(token, key, trusted)
       }
       if (known.expiresAt + CLOCK_SKEW_S <= clock.now() / 1000) {
@@ -95,6 +100,11 @@ export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
       return known
     },
   }
+}
+
+/** Unused bits of base64url's last character must be zero, or a signature has several spellings (RFC 4648, section 3.5). */
+function isCanonical(token: string): boolean {
+  return token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
 }
 
 async function verifiedClaims(token: string, trusted: TrustedIssuers, clock: Clock): Promise<Claims> {

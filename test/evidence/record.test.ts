@@ -20,6 +20,7 @@ const facts: RecordFacts = {
   routeRegion: null,
   durationNs: 412_345,
   policyNs: 85_000,
+  unrecorded: 0,
 }
 
 const withoutLeaf = (line: string) => {

@@ -188,6 +188,8 @@ describe('the guard', () => {
     ['egress_private_address', ['44.128.1.20', '127.0.0.1']],
     ['egress_private_address', ['::ffff:169.254.169.254']],
     ['egress_private_address', ['fd00::1']],
+    ['egress_private_address', ['::7f00:1']],
+    ['egress_private_address', ['4000::1']],
     ['unresolved_endpoint', []],
   ])('refuses with %s an endpoint at %j', async (code, addresses) => {
     const gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu', resolver: { resolve: async () => addresses } })
@@ -329,6 +331,18 @@ describe('fails closed', () => {
     expect((await decide(gateway, token, payment)).status).toBe(200)
     await gateway.close()
   })
+})
+
+test('strangers cannot fill the log: what they leave no record of is counted in the next one', async () => {
+  const gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu' })
+  for (let i = 0; i < 700; i++) await decide(gateway, undefined, payment)
+  await decide(gateway, await financeToken(), payment)
+  const records = await gateway.records()
+  expect(records.length).toBeLessThan(700)
+  const counted = records.reduce((sum, { custom }) => sum + custom.unrecorded, 0)
+  expect(records.length + counted).toBe(701)
+  expect(records.at(-1)?.custom).toMatchObject({ agent_id: 'finance-agent', decision: 'allow' })
+  await gateway.close()
 })
 
 test('every verdict and refusal leaves one record, in sequence, without its arguments', async () => {

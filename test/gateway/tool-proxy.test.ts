@@ -107,6 +107,68 @@ test('a tool that fails is 502, and says nothing of why', async () => {
   await failing.close()
 })
 
+test.each([101, 199, 600, 999])('a tool that answers with status %i has not said what it did: 502', async (status) => {
+  const odd = await testGateway({
+    trust,
+    region: 'eu-west-1',
+    zone: 'eu',
+    dialer: { dial: async () => ({ status, headers: {}, body: new Uint8Array() }), close: async () => {} },
+  })
+  const response = await pay(payment, {}, odd)
+  expect([response.statusCode, response.json().error.code]).toEqual([502, 'upstream_failed'])
+  await odd.close()
+})
+
+test('a call leaves one verdict in the log, whatever its tool does', async () => {
+  const failing = await testGateway({
+    trust,
+    region: 'eu-west-1',
+    zone: 'eu',
+    dialer: { dial: () => Promise.reject(new Error('reset')), close: async () => {} },
+  })
+  await pay(payment, {}, failing)
+  const records = await failing.records()
+  expect(records.map(({ custom }) => [custom.decision, custom.enforced])).toEqual([['allow', 'allow']])
+  await failing.close()
+})
+
+test('a verdict whose record could not be synced is followed by its refusal when the disk is back', async () => {
+  let failing = true
+  const lines: Buffer[] = []
+  const flaky = await testGateway({
+    trust,
+    region: 'eu-west-1',
+    zone: 'eu',
+    spool: {
+      retryMs: 5,
+      openFile: async () =>
+        ({
+          write: async (buffer: Buffer, offset: number, length: number) => {
+            if (failing) throw new Error('ENOSPC')
+            lines.push(Buffer.from(buffer.subarray(offset, offset + length)))
+            return { bytesWritten: length }
+          },
+          datasync: async () => {},
+          close: async () => {},
+        }) as never,
+    },
+  })
+  expect((await pay(payment, {}, flaky)).json().error.code).toBe('audit_unavailable')
+  failing = false
+  while (!flaky.spool.healthy) await new Promise((resolve) => setTimeout(resolve, 5))
+  await flaky.close()
+  const written = Buffer.concat(lines)
+    .toString()
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line))
+  expect(written.map(({ custom }) => [custom.decision, custom.error])).toEqual([
+    ['allow', null],
+    ['error', 'audit_unavailable'],
+  ])
+  expect(written[0].decision_id).toBe(written[1].decision_id)
+})
+
 test('both doors give the same verdict for the same call', async () => {
   const ids = ['decision_id', 'timing_us']
   for (const args of [

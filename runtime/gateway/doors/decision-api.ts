@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { JsonObject, ToolCall } from '../../model/call.ts'
 import { AegisError } from '../../model/codes.ts'
 import type { Enforcer } from '../enforcer.ts'
-import { isObject, openDoor, parseBody, toolCall } from './http-call.ts'
+import { CALL_DEPTH_MAX, isObject, openDoor, parseBody, toolCall } from './http-call.ts'
 import { endOfTurn } from './turn.ts'
 
 const FIELDS = new Set(['tool', 'action', 'arguments', 'chain', 'approval', 'idempotency_key'])
@@ -20,7 +20,8 @@ export function decisionApi(enforcer: Enforcer) {
 }
 
 function parseDecisionCall(body: unknown): ToolCall {
-  const value = parseBody(body)
+  // One level more than the arguments: the envelope.
+  const value = parseBody(body, CALL_DEPTH_MAX + 1)
   const unknown = Object.keys(value).find((key) => !FIELDS.has(key))
   if (unknown !== undefined)
     throw new AegisError('malformed_call', 'the call has a field that is not tool, action, arguments, chain, approval or idempotency_key')

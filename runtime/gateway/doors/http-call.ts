@@ -9,7 +9,7 @@ import type { Enforcer } from '../enforcer.ts'
 
 /** Largest body of a call, in bytes. */
 export const CALL_BYTES_MAX = 256 * 1024
-/** Deepest nesting of a call's JSON. RFC 8785 hashing and policy both stop there. */
+/** Deepest nesting of a call's arguments. RFC 8785 hashing and policy both stop there. */
 export const CALL_DEPTH_MAX = 32
 
 declare module 'fastify' {
@@ -21,7 +21,7 @@ declare module 'fastify' {
 /** Hooks of a door: authenticates from headers before a byte of the body is read, and answers every error in one shape. */
 export function openDoor(app: FastifyInstance, door: DoorName, enforcer: Enforcer): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: CALL_BYTES_MAX }, (_request, body, done) => done(null, body))
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
     const { traceparent, tracestate } = request.headers
     request.arrival = enforcer.arrive(door, {
       ...(traceparent !== undefined && { traceparent: String(traceparent) }),
@@ -29,6 +29,7 @@ export function openDoor(app: FastifyInstance, door: DoorName, enforcer: Enforce
     })
     refuseAmbiguousHeaders(request)
     await enforcer.admit(request.arrival, request.headers.authorization)
+    if (request.headers.expect !== undefined) reply.raw.writeContinue()
   })
   app.setErrorHandler((error, request, reply) => {
     // A call refused before it arrived (overload) is recorded all the same.
@@ -37,15 +38,22 @@ export function openDoor(app: FastifyInstance, door: DoorName, enforcer: Enforce
   })
 }
 
-/** The contract's error body. `region` tells a client which cell refused it. */
-export function errorBody(error: AegisError, decisionId: string, region?: string) {
-  return { error: { code: error.code, message: error.message, decision_id: decisionId, ...(region !== undefined && { region }) } }
+/** The contract's error body. `region` tells a client which cell refused it. No decision id: it reached no door, and left no record. */
+export function errorBody(error: AegisError, decisionId: string | undefined, region?: string) {
+  return {
+    error: {
+      code: error.code,
+      message: error.message,
+      ...(decisionId !== undefined && { decision_id: decisionId }),
+      ...(region !== undefined && { region }),
+    },
+  }
 }
 
 /** @throws AegisError malformed_call */
-export function parseBody(body: unknown): JsonObject {
+export function parseBody(body: unknown, maxDepth = CALL_DEPTH_MAX): JsonObject {
   if (!Buffer.isBuffer(body)) throw new AegisError('malformed_call', 'there is no body of type application/json')
-  const value = strictly(body)
+  const value = strictly(body, maxDepth)
   if (!isObject(value)) throw new AegisError('malformed_call', 'the body is not a JSON object')
   return value
 }
@@ -89,9 +97,9 @@ function refuseAmbiguousHeaders({ raw, headers }: FastifyRequest): void {
     throw new AegisError('malformed_call', 'content encodings are not accepted')
 }
 
-function strictly(bytes: Uint8Array): JsonValue {
+function strictly(bytes: Uint8Array, maxDepth: number): JsonValue {
   try {
-    return parseStrictJson(bytes, { maxDepth: CALL_DEPTH_MAX })
+    return parseStrictJson(bytes, { maxDepth })
   } catch (error) {
     if (error instanceof StrictJsonError) throw new AegisError('malformed_call', error.message)
     throw error
@@ -109,6 +117,8 @@ function asAegisError(error: unknown): unknown {
 }
 
 function answerError(error: AegisError, request: FastifyRequest, reply: FastifyReply) {
+  // What is still to come of a refused body is not read.
+  if (!request.raw.complete) reply.header('connection', 'close')
   if (error.status === 401) reply.header('www-authenticate', 'Bearer error="invalid_token"')
   // What a caller got wrong is in the audit record; the log is for what we got wrong, or nobody would read it.
   if (error.status >= 500 && error.cause !== undefined) request.log.error({ err: error.cause, code: error.code }, 'a call was refused')

@@ -76,7 +76,7 @@ const error = {
     error: {
       type: 'object',
       additionalProperties: false,
-      required: ['code', 'message', 'decision_id'],
+      required: ['code', 'message'],
       properties: { code: { type: 'string', enum: Object.keys(ERRORS) }, message: text, decision_id: text, region: text },
     },
   },

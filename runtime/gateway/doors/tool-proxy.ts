@@ -55,18 +55,26 @@ function parseToolCall({ tool, action }: ToolParams, body: unknown, headers: Rec
 
 async function forward(dialer: Dialer, call: ToolCall, verdict: Verdict, route: NonNullable<Verdict['route']>): Promise<DialResponse> {
   try {
-    return await dialer.dial({
-      url: new URL(`${route.endpoint.replace(/\/$/, '')}/${encodeURIComponent(call.action)}`),
-      method: 'POST',
-      headers: { 'content-type': 'application/json', accept: 'application/json', 'aegis-decision-id': verdict.decision_id },
-      body: Buffer.from(JSON.stringify(call.arguments)),
-      addresses: route.addresses,
-      timeoutMs: TOOL_TIMEOUT_MS,
-      maxResponseBytes: TOOL_RESPONSE_BYTES_MAX,
-    })
+    return valid(
+      await dialer.dial({
+        url: new URL(`${route.endpoint.replace(/\/$/, '')}/${encodeURIComponent(call.action)}`),
+        method: 'POST',
+        headers: { 'content-type': 'application/json', accept: 'application/json', 'aegis-decision-id': verdict.decision_id },
+        body: Buffer.from(JSON.stringify(call.arguments)),
+        addresses: route.addresses,
+        timeoutMs: TOOL_TIMEOUT_MS,
+        maxResponseBytes: TOOL_RESPONSE_BYTES_MAX,
+      }),
+    )
   } catch (error) {
     throw new AegisError('upstream_failed', undefined, { cause: error })
   }
+}
+
+/** A final status (RFC 9110, section 15). @throws on any other: the tool has acted or not, and said neither */
+function valid(response: DialResponse): DialResponse {
+  if (response.status < 200 || response.status > 599) throw new Error(`the tool answered with status ${response.status}`)
+  return response
 }
 
 /** The tool's own status and body. Of its headers only the type passes: the rest describes a connection that ended here. */

@@ -73,9 +73,14 @@ function arePublic(addresses: readonly string[]): boolean {
   return answer
 }
 
+/** What IANA has opened of IPv6. Elsewhere are forms such as `::7f00:1`, which some systems read as 127.0.0.1. */
+const GLOBAL_UNICAST_V6 = ipaddr.IPv6.parseCIDR('2000::/3')
+
 /** True for a globally routable unicast address (IANA special-purpose registries, RFC 6890). */
 export function isPublicAddress(text: string): boolean {
-  return ipaddr.isValid(text) && ipaddr.process(text).range() === 'unicast'
+  if (!ipaddr.isValid(text)) return false
+  const address = ipaddr.process(text)
+  return address.range() === 'unicast' && (!(address instanceof ipaddr.IPv6) || address.match(GLOBAL_UNICAST_V6))
 }
 
 function refuse(code: Reason['code'], message: string, rule: string): Guarded {

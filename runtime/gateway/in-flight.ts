@@ -1,0 +1,35 @@
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { AegisError } from '../model/codes.ts'
+
+/**
+ * Refuses calls beyond `max` in flight. A call's place is free again when its answer is written, or when its connection
+ * ends before that: Fastify's `onResponse` alone never comes for a client that hangs up, nor does a response's `close`
+ * for one that was queued behind another on the same connection (pipelining).
+ */
+export function limitInFlight(app: FastifyInstance, max: number): void {
+  let inFlight = 0
+  const placesOf = new WeakMap<Socket, Set<() => void>>()
+
+  const placesOn = (socket: Socket) => {
+    const known = placesOf.get(socket)
+    if (known !== undefined) return known
+    const places = new Set<() => void>()
+    placesOf.set(socket, places)
+    socket.once('close', () => {
+      for (const release of places) release()
+    })
+    return places
+  }
+
+  app.addHook('onRequest', (request, reply, done) => {
+    const places = placesOn(request.raw.socket)
+    const release = () => {
+      if (places.delete(release)) inFlight--
+    }
+    inFlight++
+    places.add(release)
+    reply.raw.once('finish', release).once('close', release)
+    done(inFlight > max ? new AegisError('overloaded') : undefined)
+  })
+}

@@ -1,0 +1,82 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, type Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { agentToken, type TestGateway, type TestTrust, testGateway, testTrust } from '../support/gateway.ts'
+
+// What only a real socket can do to a gateway.
+
+const MAX_IN_FLIGHT = 5
+let trust: TestTrust
+let gateway: TestGateway
+let port: number
+let authorization: string
+
+beforeAll(async () => {
+  trust = await testTrust()
+  authorization = `Authorization: Bearer ${await agentToken(trust, 'support-agent', 'acme-eu')}\r\n`
+})
+beforeEach(async () => {
+  const never = { dial: () => new Promise<never>(() => {}), close: async () => {} }
+  gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu', maxInFlight: MAX_IN_FLIGHT, dialer: never })
+  await gateway.app.listen({ host: '127.0.0.1', port: 0 })
+  port = (gateway.app.server.address() as AddressInfo).port
+})
+afterEach(async () => {
+  gateway.app.server.closeAllConnections()
+  await gateway.close()
+})
+
+const BODY = '{"tool":"crm","action":"read_contact","arguments":{"id":"c-1"}}'
+const head = (path: string, length: number, more = '') =>
+  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n${more}\r\n`
+
+async function opened(): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1')
+  socket.on('error', () => {})
+  await once(socket, 'connect')
+  return socket
+}
+
+async function answerTo(text: string): Promise<string> {
+  const socket = await opened()
+  socket.write(text)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  socket.destroy()
+  return answer.toString()
+}
+
+const decide = () => answerTo(head('/v1/decisions', BODY.length, authorization) + BODY)
+
+describe('a client that hangs up gives its place back', () => {
+  test.each<[string, () => string]>([
+    ['in the middle of its body', () => `${head('/v1/decisions', 1000, authorization)}{"tool"`],
+    ['while its tool is called', () => `${head('/v1/tools/crm/read_contact', 12, authorization)}{"id":"c-1"}`],
+    ['with calls queued behind one another', () => head('/v1/tools/crm/read_contact', 12, authorization).concat('{"id":"c-1"}').repeat(4)],
+    ['before anyone knows who it is', () => head('/v1/decisions', 0).repeat(40)],
+  ])('%s', async (_name, text) => {
+    for (let i = 0; i < 3 * MAX_IN_FLIGHT; i++) {
+      const socket = await opened()
+      socket.write(text())
+      await sleep(5)
+      socket.resetAndDestroy()
+      await sleep(5)
+    }
+    await sleep(50)
+    expect(await decide()).toContain('"decision":"allow"')
+  })
+})
+
+test('no body is invited before its sender is known', async () => {
+  const stranger = await answerTo(head('/v1/decisions', BODY.length, 'Expect: 100-continue\r\n'))
+  expect(stranger).toMatch(/^HTTP\/1\.1 401 /)
+  expect(stranger).toMatch(/connection: close/i)
+  const known = await answerTo(head('/v1/decisions', BODY.length, `${authorization}Expect: 100-continue\r\n`))
+  expect(known).toMatch(/^HTTP\/1\.1 100 Continue/)
+})
+
+test('a path that cannot be decoded is malformed, and is not repeated', async () => {
+  const answer = await answerTo(`${head('/v1/tools/crm/%zz', 2, authorization)}{}`)
+  expect(answer).toMatch(/^HTTP\/1\.1 400 /)
+  expect(answer).toContain('malformed_call')
+  expect(answer).not.toContain('%zz')
+})
