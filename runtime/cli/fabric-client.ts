@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { isProcessAlive } from '../fabric/process-alive.ts'
 import { stateLayout } from '../fabric/supervisor/layout.ts'
 import { CommandError } from './exit-codes.ts'
-import { type Answer, send } from './http.ts'
+import { type Answer, type Sent, send } from './http.ts'
 
 const strings = z.record(z.string(), z.string())
 const fabricSchema = z.object({
@@ -33,7 +33,7 @@ export function findFabric(stateDir: string): RunningFabric {
   if (!isProcessAlive(pid))
     throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
   const control: RunningFabric['control'] = async (method, path, body) => {
-    const answer = await send({
+    const answer = await sendToSupervisor({
       url: `${url}${path}`,
       method,
       token,
@@ -44,6 +44,16 @@ export function findFabric(stateDir: string): RunningFabric {
     return JSON.parse(answer.text)
   }
   return { ...file, control, publishToken }
+
+  /** A process that was killed a moment ago still has its id, and no port any more. */
+  async function sendToSupervisor(request: Sent): Promise<Answer> {
+    try {
+      return await send(request)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
+      throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
+    }
+  }
 }
 
 // A restore waits for a gateway to be ready.

@@ -37,6 +37,11 @@ function explain(error: unknown): ExitCode {
     complain(error.message)
     return EXIT.usage
   }
+  // Whatever keeps the one file that an adopter edits from being read is a fault of that file.
+  if (error instanceof Error && error.stack?.includes('/config/deployment.ts')) {
+    complain(`config/deployment.ts: ${error.message}`)
+    return EXIT.usage
+  }
   // Started parts report in one line what they need; only what nobody foresaw shows where it happened.
   complain(
     error instanceof Error && error.name === 'Error' ? `aegis: ${error.message}` : String(error instanceof Error ? error.stack : error),

@@ -9,6 +9,7 @@ import { type OpenFabric, openFabric } from './fabric-process.ts'
 import type { FabricControl } from './faults/control.ts'
 import { FabricUnreachable } from './faults/fabric.ts'
 import { openJournal } from './journal.ts'
+import { claimFabric } from './one-drill.ts'
 import { planDrill } from './plan.ts'
 import { type Probes, workerProbes } from './probes/probes.ts'
 import { runFacts } from './report/facts.ts'
@@ -102,15 +103,31 @@ async function drillOne(
 ): Promise<ExitCode> {
   const { root, say, signal } = world
   const folder = join(root, 'reports', 'drills', `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${runbook.id}`)
-  const open = world.open ?? openFabric
-  const { fabric, close } = await open({
-    root,
-    stateDir: resolve(root, stateDir),
-    profile: profile ?? 'compressed',
-    logFile: join(folder, 'fabric.log'),
-    signal,
-    say,
-  })
+  const release = claimFabric(resolve(root, stateDir))
+  try {
+    const open = world.open ?? openFabric
+    const opened = await open({
+      root,
+      stateDir: resolve(root, stateDir),
+      profile: profile ?? 'compressed',
+      logFile: join(folder, 'fabric.log'),
+      signal,
+      say,
+    })
+    return await drillOn(opened, folder, runbook, { profile, repeat, seed }, world)
+  } finally {
+    release()
+  }
+}
+
+async function drillOn(
+  { fabric, close }: OpenFabric,
+  folder: string,
+  runbook: Runbook,
+  { profile, repeat, seed }: Omit<Settled, 'stateDir' | 'runbook'>,
+  world: DrillWorld & { root: string; say: (line: string) => void; signal: AbortSignal },
+): Promise<ExitCode> {
+  const { root, say, signal } = world
   try {
     refuseOtherProfile(fabric, profile)
     const plan = planDrill(runbook, fabric, new Set(Object.keys(await fabric.tokens())), { seed, repeat })

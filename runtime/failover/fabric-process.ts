@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { describeError } from './describe-error.ts'
 import type { FabricControl } from './faults/control.ts'
 import { connectFabric, FabricUnreachable } from './faults/fabric.ts'
+import { RunbookError } from './runbook.ts'
 
 export interface OpenFabric {
   fabric: FabricControl
@@ -77,6 +78,8 @@ async function untilReady(child: ChildProcess, { stateDir, signal, logFile }: St
   let why = ''
   for (;;) {
     const looked = await Promise.race([ended, delay(LOOK_MS).then(() => undefined)])
+    // Bad configuration is not the fabric's fault, and no reason to call the drill inconclusive.
+    if (looked === 'ended with exit code 2') throw new RunbookError([lastLine(logFile)])
     if (looked !== undefined) throw new FabricUnreachable(`the fabric ${looked} before it was ready: ${lastLine(logFile)}`)
     if (signal.aborted) throw new FabricUnreachable('interrupted while the fabric was starting')
     if (performance.now() > giveUpMs) throw new FabricUnreachable(`the fabric was not ready after ${READY_WITHIN_MS / 1000} s: ${why}`)

@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
 import { openFabric } from '../../runtime/failover/fabric-process.ts'
 import { FabricUnreachable } from '../../runtime/failover/faults/fabric.ts'
+import { RunbookError } from '../../runtime/failover/runbook.ts'
 
 let root: string
 beforeEach(() => {
@@ -66,7 +67,10 @@ describe('a drill without a running fabric', () => {
 
   test('refuses with the last words of a fabric that does not start', async () => {
     standIn(`console.log('config/deployment.ts: zones: needs at least one zone'); process.exitCode = 2`)
-    await expect(openFabric(start())).rejects.toThrow(/ended with exit code 2 before it was ready: config\/deployment\.ts: zones/)
+    await expect(openFabric(start())).rejects.toThrow(/^config\/deployment\.ts: zones/)
+    await expect(openFabric(start())).rejects.toThrow(RunbookError)
+    standIn(`console.log('no port is free'); process.exitCode = 1`)
+    await expect(openFabric(start())).rejects.toThrow(/ended with exit code 1 before it was ready: no port is free/)
     await expect(openFabric(start())).rejects.toThrow(FabricUnreachable)
   })
 

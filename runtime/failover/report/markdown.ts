@@ -114,7 +114,7 @@ function profileSection({ plan, verdict }: Drill): string {
     const worstS = Math.max(...projected)
     const word = worstS <= boundsOf(profile.deployed).rtoMs / 1000 ? 'within' : 'past'
     lines.push(
-      `Scaled from this run (detection by the interval, the rest by the TTL): ${worstS.toFixed(0)} s at worst, ${word} that objective.`,
+      `Scaled from this run (detection by the interval, the rest by the TTL but for one client timeout): ${worstS.toFixed(0)} s at worst, ${word} that objective.`,
     )
   }
   return lines.join('\n')
