@@ -36,7 +36,7 @@ const environmentSchema = z.strictObject({
    * Apart from `hostedZoneId`, because pinning the id of a zone that the dns stack made must not remove it from that stack.
    */
   hostedZone: z.enum(['created', 'imported']).default('created'),
-  /** Id of the hosted zone, written by `aegis pin`. Default: a marked placeholder that deploy refuses. */
+  /** Id of the hosted zone. Default: a placeholder, which the templates list in `Metadata`; nothing keeps it from being deployed yet. */
   hostedZoneId: z
     .string()
     .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
@@ -54,7 +54,7 @@ export const deploymentSchema = z.strictObject({
   name: label.refine((name) => !/^(aws|ssm|internal|sthree|xn--)/.test(name), 'must not begin with aws, ssm, internal, sthree or xn--'),
   /** Public domain under which regional, zone and global names are made. */
   domain: domainName,
-  /** Folder with the agents' documents, the tool registry and the tenants. Deploy refuses `demo`. */
+  /** Folder with the agents' documents, the tool registry and the tenants. Put your own in place of `demo` before a deploy: nothing refuses that yet. */
   documentsDir: z.string().min(1).default('demo'),
   /** Jurisdictions by id. A tenant of a zone is served by that zone's regions alone. */
   zones: z.record(label, zone),

@@ -25,7 +25,7 @@ export function loadTrustRoot(folder: string, environment: string, trustFile?: s
   return PLACEHOLDER_TRUST_ROOT
 }
 
-/** True for the trust root that nobody can sign for. A deploy refuses it. */
+/** True for the trust root that nobody can sign for: gateways with it never become ready. */
 export function isPlaceholder(trustRoot: TrustRoot): boolean {
   return trustRoot.keys.some(({ kid }) => kid === PLACEHOLDER_KID)
 }

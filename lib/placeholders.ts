@@ -1,7 +1,7 @@
 import type { Stack } from 'aws-cdk-lib/core'
 
 // What synth puts where the real value is not known yet. Each is marked in the metadata of the stack that holds it, so that the
-// preflight of a deploy can refuse it by name instead of letting AWS fail on it half way.
+// check before a deploy can name it, instead of letting AWS fail on it half way. There is no such check yet.
 
 export const PLACEHOLDER_HOSTED_ZONE_ID = 'ZPLACEHOLDER0000'
 export const PLACEHOLDER_IMAGE_TAG = 'placeholder'

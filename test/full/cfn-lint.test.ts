@@ -2,11 +2,12 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { suiteNeeding } from './support/needs.ts'
 
 // Every template of the default deployment, as AWS's own linter knows the types of each region. `npm run test:full` names the linter.
 const linter = process.env.AEGIS_CFN_LINT
-const suite = linter === undefined ? describe.skip : describe
+const suite = suiteNeeding('cfn-lint', linter)
 
 /** W3005: a DependsOn that CloudFormation would infer by itself. The CDK writes those. */
 const IGNORED = 'W3005'

@@ -6,16 +6,17 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type Stores, startStores } from '../../runtime/fabric/stores/region-stores.ts'
 import { regionalHighWater } from '../../runtime/state/high-water.ts'
 import { readPointer, writePointer } from '../../runtime/state/pointers.ts'
 import { dynamo, eventually, SECRET, table } from '../fabric/stores/support.ts'
 import { type ForeignServer, startForeignServer } from './support/foreign-server.ts'
+import { suiteNeeding } from './support/needs.ts'
 
 // The conditional writes that promises rest on, through the fabric's front, with AWS's own engine in the place of dynalite.
 const jars = process.env.AEGIS_DYNAMODB_LOCAL
-const suite = jars === undefined ? describe.skip : describe
+const suite = suiteNeeding('dynamodb-local', jars)
 
 const HOME = 'eu-west-1'
 const FAR = 'us-east-1'

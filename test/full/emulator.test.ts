@@ -1,16 +1,17 @@
 import { createPublicKey, randomUUID, verify } from 'node:crypto'
 import { CreateAliasCommand, CreateKeyCommand, type KMSClient } from '@aws-sdk/client-kms'
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { kmsSigner } from '../../runtime/identity/kms-signer.ts'
 import { s3ObjectStore } from '../../runtime/state/object-store.ts'
 import { kms, s3 } from '../fabric/stores/support.ts'
 import { type ForeignServer, startForeignServer } from './support/foreign-server.ts'
+import { suiteNeeding } from './support/needs.ts'
 
 // The fabric stands in for KMS and S3 with a few operations of its own. The same clients against somebody else's emulator show
 // that they speak AWS's protocol and not only the stand-in's. Of what an emulator drops without a word, nothing is asked here.
 const ministack = process.env.AEGIS_MINISTACK
-const suite = ministack === undefined ? describe.skip : describe
+const suite = suiteNeeding('ministack', ministack)
 
 const REGION = 'eu-west-1'
 const START_TIMEOUT_MS = 90_000

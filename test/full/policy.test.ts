@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import { gunzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import fc from 'fast-check'
 import { extract } from 'tar-stream'
 import type { JsonObject, JsonValue } from '../../runtime/model/call.ts'
@@ -12,15 +12,14 @@ import { packBundle, packRegoBundle } from '../../runtime/policy/bundle.ts'
 import { bundleData, loadDocuments, revisionOf } from '../../runtime/policy/documents.ts'
 import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
 import { sha256 } from '../../runtime/policy/file-hashes.ts'
-import { findOpa, OPA_VERSION, runOpa } from '../../runtime/policy/opa.ts'
+import { findOpa, runOpa } from '../../runtime/policy/opa.ts'
 import { baseInput, loadFixtures, policyInput } from '../support/fixtures.ts'
 import { testKey } from '../support/policy.ts'
+import { suiteNeeding } from './support/needs.ts'
 
 // What only a real opa can tell. `npm run tools` fetches it; a machine without it skips these tests and says so, CI does not.
 const found = await findOpa()
-const excused = !process.env.CI || (process.env.AEGIS_MAY_SKIP ?? '').split(',').includes('opa')
-if (found === undefined) console.warn(`SKIPPED opa: ${OPA_VERSION} is not on this machine; run npm run tools`)
-const suite = found === undefined && excused ? describe.skip : describe
+const suite = suiteNeeding('opa', found)
 const opa = found ?? 'opa'
 
 let dir: string

@@ -1,5 +1,6 @@
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { startStores } from '../../runtime/fabric/stores/region-stores.ts'
+import { table } from '../fabric/stores/support.ts'
 
 export interface TestTables {
   client: DynamoDBClient
@@ -10,19 +11,7 @@ export interface TestTables {
 export async function testTables(...names: string[]): Promise<TestTables> {
   const stores = await startStores({
     region: 'eu-west-1',
-    tables: names.map((name) => ({
-      name,
-      keySchema: [
-        { AttributeName: 'pk', KeyType: 'HASH' },
-        { AttributeName: 'sk', KeyType: 'RANGE' },
-      ],
-      attributeDefinitions: [
-        { AttributeName: 'pk', AttributeType: 'S' },
-        { AttributeName: 'sk', AttributeType: 'S' },
-      ],
-      gsis: [],
-      replicas: [],
-    })),
+    tables: names.map((name) => table(name)),
   })
   const client = new DynamoDBClient({
     region: 'eu-west-1',

@@ -2,24 +2,8 @@ import { expect, test } from '@jest/globals'
 import { childEnvironment, telemetryEnvironment } from '../../../runtime/fabric/supervisor/config.ts'
 import { gatewayEnvironment } from '../../../runtime/fabric/supervisor/gateway-environment.ts'
 import { KNOWN_VARIABLES, loadConfig } from '../../../runtime/gateway/config.ts'
+import { TASK_ENVIRONMENT } from '../../support/task-environment.ts'
 
-const TASK = {
-  AEGIS_ENVIRONMENT: 'prod',
-  AEGIS_REGION: 'eu-west-1',
-  AEGIS_ZONE: 'eu',
-  AEGIS_ZONE_URL: 'https://eu.aegis.example',
-  AEGIS_GLOBAL_URL: 'https://global.aegis.example',
-  AEGIS_REGION_URL: 'https://eu-west-1.aegis.example',
-  AEGIS_PORT: '8080',
-  AEGIS_RING: 'stable',
-  AEGIS_TRUST_ROOT: '{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"x","y":"y"}]}',
-  AEGIS_BUNDLE_BUCKET: 'bucket',
-  AEGIS_GLOBAL_TABLE: 'global',
-  AEGIS_REGION_STATE_TABLE: 'state',
-  AEGIS_BUNDLE_WARN_AGE_H: '24',
-  AEGIS_SPOOL_DIR: '/var/spool/aegis',
-  AWS_REGION: 'eu-west-1',
-}
 const PLACE = {
   port: 2000,
   spoolDir: '/state/spool/eu-west-1',
@@ -30,9 +14,9 @@ const PLACE = {
 }
 
 test("a gateway's environment is its task's, and only places differ", () => {
-  const environment = gatewayEnvironment(TASK, PLACE)
+  const environment = gatewayEnvironment(TASK_ENVIRONMENT, PLACE)
   const places = ['AEGIS_PORT', 'AEGIS_SPOOL_DIR']
-  for (const [name, value] of Object.entries(TASK)) if (!places.includes(name)) expect(environment).toHaveProperty(name, value)
+  for (const [name, value] of Object.entries(TASK_ENVIRONMENT)) if (!places.includes(name)) expect(environment).toHaveProperty(name, value)
   expect(loadConfig(environment)).toMatchObject({
     host: '127.0.0.1',
     port: 2000,
@@ -42,7 +26,7 @@ test("a gateway's environment is its task's, and only places differ", () => {
 })
 
 test('adds no variable that only the fabric knows', () => {
-  const added = Object.keys(gatewayEnvironment(TASK, PLACE)).filter((name) => !(name in TASK))
+  const added = Object.keys(gatewayEnvironment(TASK_ENVIRONMENT, PLACE)).filter((name) => !(name in TASK_ENVIRONMENT))
   const standard = /^(AWS_ENDPOINT_URL_(DYNAMODB|S3|KMS)|NODE_EXTRA_CA_CERTS)$/
   for (const name of added) expect(KNOWN_VARIABLES.includes(name) || standard.test(name)).toBe(true)
 })
