@@ -18,5 +18,7 @@ export const defaults = {
   auditRetentionDays: 365,
   /** Availability zones that a cell spans. */
   azCount: 2,
+  /** From where the operators' load balancer takes connections: the VPC itself, which is what a client VPN or a bastion looks like. */
+  operatorCidrs: ['10.0.0.0/16'],
   gateway: { cpu: 1024, memoryMiB: 2048, minTasks: 2, maxTasks: 10 },
 } as const

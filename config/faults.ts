@@ -25,7 +25,7 @@ export function environmentFaults({ domain, environments }: Resolved): string[] 
 function zoneFaults({ zones }: Deployment, id: string): string[] {
   const { regions, primary, standby } = zones[id] as Deployment['zones'][string]
   const faults: string[] = []
-  if (id === 'global') faults.push('zones.global: this name is taken by tenants with binding none')
+  if (id in TAKEN) faults.push(`zones.${id}: this name is taken by ${TAKEN[id]}`)
   if (REGION.test(id)) faults.push(`zones.${id}: a zone cannot have the name of a region, as both become names under the domain`)
   for (const [index, region] of regions.entries()) {
     if (regions.indexOf(region) < index) faults.push(`zones.${id}.regions: ${region} is named twice`)
@@ -44,6 +44,9 @@ function zoneFaults({ zones }: Deployment, id: string): string[] {
   if (standby !== undefined && standby === (primary ?? regions[0])) faults.push(`zones.${id}.standby: ${standby} is the primary itself`)
   return faults
 }
+
+/** Names under the domain that are no zone's. */
+const TAKEN: Record<string, string> = { global: 'tenants with binding none', login: 'the issuer of operators', operators: 'the operators' }
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 /** ARNs and service names here are those of the `aws` partition. */
@@ -96,11 +99,12 @@ const LOAD_BALANCER_NAME_MAX = 32
 function nameFaults(deployment: Deployment): string[] {
   const { name, environment } = deployment
   return servingRegions(deployment).flatMap((region) => {
-    const over = `${name}-${environment}-${region}`.length - LOAD_BALANCER_NAME_MAX
+    // The operators' load balancer has the longest name.
+    const over = `${name}-${environment}-${region}-op`.length - LOAD_BALANCER_NAME_MAX
     return over <= 0
       ? []
       : [
-          `name: ${name}-${environment}-${region} is ${over} characters longer than a load balancer's name may be; shorten name or environment`,
+          `name: ${name}-${environment}-${region}-op is ${over} characters longer than a load balancer's name may be; shorten name or environment`,
         ]
   })
 }

@@ -13,6 +13,12 @@ export function publicNames(deployment: Deployment) {
     regionUrl: (region: string) => `https://${region}.${deployment.domain}`,
     zoneUrl: (zone: string) => `https://${zone}.${deployment.domain}`,
     globalUrl: `https://global.${deployment.domain}`,
+    /** The region's operator side: a name in public DNS for an address that only private networks reach. */
+    operator: (region: string) => `operator.${region}.${deployment.domain}`,
+    operatorUrl: (region: string) => `https://operator.${region}.${deployment.domain}`,
+    /** OpenID provider of the people who operate, and what their tokens must be for. Nobody's agent gets a token with either. */
+    operatorIssuer: deployment.operatorIssuer ?? `https://login.${deployment.domain}`,
+    operatorAudience: `https://operators.${deployment.domain}`,
   }
 }
 
@@ -36,6 +42,8 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     signingKey: (purpose: SigningKey) => `alias/${cell}-${purpose}`,
     /** The same for a caller of another account, where a bare alias would mean a key of its own. */
     signingKeyArn: (purpose: SigningKey) => `arn:aws:kms:${region}:${account}:alias/${cell}-${purpose}`,
+    /** Alias that the key before takes while a rotation is under way: it signs on until everybody knows the new one. */
+    previousSigningKey: (purpose: SigningKey) => `alias/${cell}-${purpose}-previous`,
     /** The region's replica of the global table, for a caller of another account. */
     globalTableArn: `arn:aws:dynamodb:${region}:${account}:table/${prefix}-global`,
     /** Alias of the key that encrypts the region's data. */
@@ -48,6 +56,8 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     accessLogsBucket: `${cell}-access-logs-${account}`,
     /** Role of the gateway's tasks. IAM is global, so the region is in the name. */
     gatewayRole: `${cell}-gateway`,
+    /** Role with which ECS starts the gateway's tasks: it pulls the image and reads the zone's secret. */
+    executionRole: `${cell}-gateway-execution`,
     /** Role that may use the data-protection key, and nothing else. */
     dataProtectionRole: `${cell}-data-protection`,
     /** CloudWatch log group of the gateway. */
@@ -59,10 +69,25 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
      * stack to later stacks of the same region, so that no stack exports or imports anything.
      */
     networkParameter: (key: string) => `/${deployment.name}/${deployment.environment}/${region}/network/${key}`,
-    /** At most 32 characters (ELB), which limits name and environment; the schema checks it. */
+    /** At most 32 characters (ELB), which limits name and environment. */
     loadBalancer: `${prefix}-${region}`,
+    /** The longest of all load balancer names: the schema checks this one. */
+    operatorLoadBalancer: `${prefix}-${region}-op`,
     cluster: cell,
     service: `${cell}-gateway`,
+  }
+}
+
+/** What the regions of one zone share, and no other zone has. */
+export function zoneNames(deployment: Deployment, zone: string) {
+  const prefix = `${deployment.name}-${deployment.environment}`
+  return {
+    account: accountOf(deployment, zone),
+    /**
+     * Secret that keys the zone's pseudonyms, in each of its regions. A name must not end in a hyphen and six characters, as
+     * Secrets Manager would take them for the suffix that it adds to the ARN.
+     */
+    pseudonymSecret: `${prefix}-zone-${zone}-pseudonym-key`,
   }
 }
 
@@ -92,6 +117,7 @@ export function stackNames(deployment: Deployment) {
     globalState: `${prefix}-global-state`,
     controlPlane: `${prefix}-control-plane`,
     routing: `${prefix}-routing`,
+    zone: (zone: string) => `${prefix}-zone-${zone}`,
     keys: (region: string) => `${prefix}-keys-${region}`,
     bundleStore: (region: string) => `${prefix}-bundle-store-${region}`,
     network: (region: string) => `${prefix}-network-${region}`,

@@ -12,6 +12,14 @@ const label = z
 
 const domainName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/, 'is not a domain name in lower case')
 
+/** A private network (RFC 1918, RFC 6598): the operators' load balancer has no public address, so no other can reach it. */
+const privateCidr = z
+  .cidrv4('is not an IPv4 range such as 10.20.0.0/16')
+  .regex(
+    /^(10\.|192\.168\.|172\.(1[6-9]|2\d|3[01])\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.)[\d.]+\/([89]|[12]\d|3[0-2])$/,
+    'is not a private range: the operators are reached by private networks only',
+  )
+
 const zone = z.strictObject({
   /** The AWS regions of this jurisdiction. */
   regions: z.array(region).min(1, 'needs at least one region'),
@@ -84,6 +92,25 @@ export const deploymentSchema = z.strictObject({
     .min(1)
     .max(365 * 100)
     .default(defaults.auditRetentionDays),
+  /** Private ranges from which operators come: VPN, Direct Connect, peered networks, as their addresses look in the VPC. */
+  operatorCidrs: z
+    .array(privateCidr)
+    .min(1)
+    .default([...defaults.operatorCidrs]),
+  /** URL of your OpenID provider, whose tokens the operator side accepts. Default: `https://login.<domain>`. */
+  operatorIssuer: z.url({ protocol: /^https$/, error: 'is not an https URL' }).optional(),
+  /** Who hears of approvals that wait. Default: nobody, and operators look by themselves. */
+  notify: z
+    .strictObject({
+      /**
+       * Secrets Manager secret, of this name in every region, whose value is the JSON of the gateway's variable AEGIS_NOTIFY. You make it, by
+       * the region's data key or the account's default one: its webhook keys and Slack addresses belong in no template.
+       */
+      secretName: z.string().regex(/^[\w/+=.@-]{1,256}$/, 'is not a name of a secret'),
+      /** Names of the SNS topics among the targets, in each region's own account. */
+      topics: z.array(z.string().regex(/^[\w-]{1,256}$/, 'is not a name of a topic')).default([]),
+    })
+    .optional(),
   /** Availability zones of a cell, 2 or 3. Address space for 3 is kept free, so raising it replaces no subnet. */
   azCount: z.int().min(2, 'must be 2 or 3').max(3, 'must be 2 or 3').default(defaults.azCount),
   gateway: z

@@ -11,6 +11,7 @@ import { KeysStack } from './stacks/keys.ts'
 import { NetworkStack } from './stacks/network.ts'
 import { ResidencyStoreStack } from './stacks/residency-store.ts'
 import { RoutingStack } from './stacks/routing.ts'
+import { ZoneStack } from './stacks/zone.ts'
 
 export interface AegisAppOptions {
   readonly deployment: Deployment
@@ -21,16 +22,19 @@ export interface AegisAppOptions {
 
 /**
  * Every stack of a deployment. No stack references another: what they share is names from config. The dependencies only give the order
- * inside one region, so that `cdk deploy '<name>-<environment>-*-eu-west-1'` deploys that region and nothing else.
+ * inside one region, so that `cdk deploy '<name>-<environment>-*-eu-west-1'` deploys that region and nothing else; a zone's secrets need
+ * the keys of all its regions, and no region waits for them after the first deploy.
  */
 export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAppOptions): void {
   refuseZoneAccounts(deployment)
   const dns = deployment.hostedZone === 'created' ? new DnsStack(app, deployment) : undefined
   new GlobalStateStack(app, deployment)
   new ControlPlaneStack(app, deployment)
+  const zones = new Map(Object.keys(deployment.zones).map((zone) => [zone, new ZoneStack(app, deployment, zone)]))
   for (const { region, zone } of regionsOf(deployment)) {
     const cell = { deployment, region, zone }
     const keys = new KeysStack(app, cell)
+    zones.get(zone)?.addStackDependency(keys)
     const bundleStore = new BundleStoreStack(app, cell)
     const network = new NetworkStack(app, cell)
     const residencyStore = new ResidencyStoreStack(app, cell)

@@ -17,6 +17,7 @@ const PLANTED: Record<string, [rule: string, source: string]> = {
   'runtime/evidence/upward.ts': ['noRestrictedImports', "export { a } from '../control-plane/a.ts'"],
   'runtime/identity/upward.ts': ['noRestrictedImports', "export type { A } from '../fabric/a.ts'"],
   'runtime/state/upward.ts': ['noRestrictedImports', "export const later = import('../console/a.ts')"],
+  'runtime/budget/upward.ts': ['noRestrictedImports', "export { a } from '../gateway/a.ts'"],
   'runtime/telemetry/upward.ts': ['noRestrictedImports', "export { a } from '../cli/a.ts'"],
   'runtime/gateway/fabric.ts': ['noRestrictedImports', "export { a } from '../fabric/a.ts'"],
   'runtime/gateway/stages/deep.ts': ['noRestrictedImports', "export { a } from '../../fabric/wan/a.ts'"],

@@ -6,5 +6,9 @@ export const bucketArn = (bucket: string) => `arn:aws:s3:::${bucket}`
 export const logGroupArn = (region: string, account: string, logGroup: string) => `arn:aws:logs:${region}:${account}:log-group:${logGroup}`
 export const repositoryArn = (region: string, account: string, repository: string) =>
   `arn:aws:ecr:${region}:${account}:repository/${repository}`
+/** A secret by its name: what API calls take. AWS adds a hyphen and six characters of its own to the real ARN. */
+export const secretArn = (region: string, account: string, secret: string) => `arn:aws:secretsmanager:${region}:${account}:secret:${secret}`
+/** The same as a policy must write it. */
+export const secretArnPattern = (region: string, account: string, secret: string) => `${secretArn(region, account, secret)}-??????`
 /** Every key of an account in a region: to be narrowed by a condition on the key's alias. */
 export const keysArn = (region: string, account: string) => `arn:aws:kms:${region}:${account}:key/*`

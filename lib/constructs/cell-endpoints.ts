@@ -14,8 +14,9 @@ import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import { cellNames, REGIONAL_TABLES, sharedNames } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
-import { bucketArn, keysArn, logGroupArn, repositoryArn, tableArn } from './arns.ts'
+import { bucketArn, keysArn, logGroupArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
+import { gatewaySecrets, notifiedTopics } from './gateway-environment.ts'
 import { pinLogicalId } from './logical-id.ts'
 
 export interface CellEndpointsProps {
@@ -77,16 +78,18 @@ export class CellEndpoints extends Construct {
     interfaceEndpoint(this, 'EcrApi', InterfaceVpcEndpointAwsService.ECR, pulling, { vpc, securityGroup })
     interfaceEndpoint(this, 'EcrDocker', InterfaceVpcEndpointAwsService.ECR_DOCKER, pulling, { vpc, securityGroup })
     interfaceEndpoint(this, 'Logs', InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, [logs], { vpc, securityGroup })
-    interfaceEndpoint(
-      this,
-      'Kms',
-      InterfaceVpcEndpointAwsService.KMS,
-      [own(['kms:Sign', 'kms:GetPublicKey'], [keysArn(region, account)])],
-      {
-        vpc,
-        securityGroup,
-      },
+    const keys = own(['kms:Sign', 'kms:GetPublicKey'], [keysArn(region, account)])
+    interfaceEndpoint(this, 'Kms', InterfaceVpcEndpointAwsService.KMS, [keys], { vpc, securityGroup })
+    const attesting = own(['sts:AssumeRole', 'sts:SetSourceIdentity'], [roleArn(account, names.dataProtectionRole)])
+    interfaceEndpoint(this, 'Sts', InterfaceVpcEndpointAwsService.STS, [attesting], { vpc, securityGroup })
+    const secrets = own(
+      ['secretsmanager:GetSecretValue'],
+      Object.values(gatewaySecrets(deployment, zone)).map((secret) => secretArnPattern(region, account, secret)),
     )
+    interfaceEndpoint(this, 'SecretsManager', InterfaceVpcEndpointAwsService.SECRETS_MANAGER, [secrets], { vpc, securityGroup })
+    const topics = notifiedTopics(deployment, region, account)
+    if (topics.length > 0)
+      interfaceEndpoint(this, 'Sns', InterfaceVpcEndpointAwsService.SNS, [own(['sns:Publish'], topics)], { vpc, securityGroup })
   }
 }
 

@@ -23,9 +23,12 @@ export const DATA_KEY_ACTIONS = [
   'kms:GenerateDataKeyWithoutPlaintext',
 ]
 
+/** The services that hold a region's data. */
+const STORES = ['dynamodb', 's3', 'secretsmanager']
+
 /**
- * Encrypts one region's tables and audit bucket. Single-region, so that its ciphertext can be read nowhere else, and usable only
- * through this region's DynamoDB and S3: nobody, administrators included, can decrypt a copied ciphertext by hand.
+ * Encrypts one region's tables, audit bucket and secrets. Single-region, so that its ciphertext can be read nowhere else, and usable only
+ * through this region's stores of data: nobody, administrators included, can decrypt a copied ciphertext by hand.
  */
 export class DataKey extends Construct {
   readonly key: Key
@@ -37,7 +40,7 @@ export class DataKey extends Construct {
       principals: [new AccountRootPrincipal()],
       actions: [...DATA_KEY_ACTIONS, 'kms:CreateGrant'],
       resources: ['*'],
-      conditions: { StringEquals: { 'kms:ViaService': [`dynamodb.${region}.amazonaws.com`, `s3.${region}.amazonaws.com`] } },
+      conditions: { StringEquals: { 'kms:ViaService': STORES.map((service) => `${service}.${region}.amazonaws.com`) } },
     })
     this.key = new Key(this, 'Key', {
       description,

@@ -1,23 +1,16 @@
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
 import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
-import {
-  ApplicationLoadBalancer,
-  ApplicationProtocol,
-  ApplicationTargetGroup,
-  DesyncMitigationMode,
-  TargetGroupLoadBalancingAlgorithmType,
-  TargetType,
-} from 'aws-cdk-lib/aws-elasticloadbalancingv2'
-import { ARecord, type IHostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53'
-import { Duration } from 'aws-cdk-lib/core'
+import { ApplicationLoadBalancer, ApplicationProtocol, type ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import { ARecord, type IHostedZone } from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
 import { cellNames, publicNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
 import { GATEWAY_PORT } from './gateway-environment.ts'
+import { aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
 import { RateLimit } from './rate-limit.ts'
 
-export interface GatewayLoadBalancerProps {
+export interface EntranceProps {
   readonly cell: Cell
   readonly vpc: IVpc
   readonly hostedZone: IHostedZone
@@ -31,32 +24,22 @@ export interface GatewayLoadBalancerProps {
 export class GatewayLoadBalancer extends Construct {
   readonly targetGroup: ApplicationTargetGroup
 
-  constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logPrefix }: GatewayLoadBalancerProps) {
+  constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logPrefix }: EntranceProps) {
     super(scope, id)
     const { deployment, region, zone } = cell
     const cellName = cellNames(deployment, region, zone)
     const names = publicNames(deployment)
-    const securityGroup = publicHttps(this, vpc, taskSecurityGroup)
     const loadBalancer = new ApplicationLoadBalancer(this, 'LoadBalancer', {
+      ...LOAD_BALANCER_DEFAULTS,
       loadBalancerName: cellName.loadBalancer,
       vpc,
       internetFacing: true,
       vpcSubnets: { subnets: vpc.publicSubnets },
-      securityGroup,
-      // An hour by default: clients with a connection open would stay with a lost region whatever the TTL.
-      clientKeepAlive: Duration.seconds(180),
-      idleTimeout: Duration.seconds(60),
-      dropInvalidHeaderFields: true,
-      desyncMitigationMode: DesyncMitigationMode.STRICTEST,
-      // Not protected from deletion itself: a first deploy that fails could then not be rolled back. The stack is.
-      deletionProtection: false,
+      securityGroup: publicHttps(this, vpc, taskSecurityGroup),
     })
-    // Set by name: the bucket is another stack's, which also lets the log delivery write into it.
-    loadBalancer.setAttribute('access_logs.s3.enabled', 'true')
-    loadBalancer.setAttribute('access_logs.s3.bucket', cellName.accessLogsBucket)
-    loadBalancer.setAttribute('access_logs.s3.prefix', logPrefix)
+    logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
 
-    this.targetGroup = targetGroup(this, vpc)
+    this.targetGroup = gatewayTargets(this, 'Gateways', vpc, GATEWAY_PORT)
     loadBalancer.addListener('Https', {
       port: 443,
       protocol: ApplicationProtocol.HTTPS,
@@ -72,18 +55,7 @@ export class GatewayLoadBalancer extends Construct {
       defaultTargetGroups: [this.targetGroup],
     })
     new RateLimit(this, 'RateLimit', { loadBalancerArn: loadBalancer.loadBalancerArn })
-    new ARecord(this, 'RegionalRecord', {
-      zone: hostedZone,
-      recordName: names.regional(region),
-      // The plain name, without the `dualstack.` that CDK's own target puts before it: there is no IPv6 here.
-      target: RecordTarget.fromAlias({
-        bind: () => ({
-          dnsName: loadBalancer.loadBalancerDnsName,
-          hostedZoneId: loadBalancer.loadBalancerCanonicalHostedZoneId,
-          evaluateTargetHealth: true,
-        }),
-      }),
-    })
+    new ARecord(this, 'RegionalRecord', { zone: hostedZone, recordName: names.regional(region), target: aliasTo(loadBalancer) })
   }
 }
 
@@ -100,24 +72,4 @@ function publicHttps(scope: Construct, vpc: IVpc, taskSecurityGroup: ISecurityGr
     'AwsSolutions-EC23': 'the public entrance of the region: HTTPS alone, rate limited, and every call authenticated',
   })
   return securityGroup
-}
-
-function targetGroup(scope: Construct, vpc: IVpc): ApplicationTargetGroup {
-  return new ApplicationTargetGroup(scope, 'Gateways', {
-    vpc,
-    targetType: TargetType.IP,
-    protocol: ApplicationProtocol.HTTP,
-    port: GATEWAY_PORT,
-    deregistrationDelay: Duration.seconds(30),
-    loadBalancingAlgorithmType: TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
-    healthCheck: {
-      // Liveness, not readiness: ECS kills what this calls unhealthy, and an expired bundle must refuse calls, not lose its gateways.
-      path: '/health/live',
-      healthyHttpCodes: '200',
-      interval: Duration.seconds(10),
-      timeout: Duration.seconds(5),
-      healthyThresholdCount: 2,
-      unhealthyThresholdCount: 3,
-    },
-  })
 }

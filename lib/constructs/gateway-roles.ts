@@ -3,14 +3,12 @@ import { Construct } from 'constructs'
 import { cellNames, sharedNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
-import { keysArn, repositoryArn, tableArn } from './arns.ts'
+import { keysArn, repositoryArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
-import { DATA_KEY_ACTIONS } from './data-key.ts'
+import { gatewaySecrets } from './gateway-environment.ts'
+import { gatewayRights } from './gateway-rights.ts'
 
-/**
- * The two roles of a gateway task. The task role is what the gateway itself may do: every right is one that the runtime uses, on a
- * resource of its own region. The execution role is what ECS does to start it.
- */
+/** The two roles of a gateway task. The task role is what the gateway itself may do; the execution role is what ECS does to start it. */
 export class GatewayRoles extends Construct {
   readonly task: Role
   readonly execution: Role
@@ -24,7 +22,7 @@ export class GatewayRoles extends Construct {
       description: `What a gateway of ${region} may do`,
       assumedBy: ecsTasksOf(names.account, region),
     })
-    for (const statement of taskStatements(cell)) this.task.addToPolicy(statement)
+    for (const statement of gatewayRights(cell)) this.task.addToPolicy(statement)
     acknowledge(this.task, {
       ...Object.fromEntries(
         bundleObjectArns(names.bundleBucket).map((arn) => [
@@ -33,17 +31,20 @@ export class GatewayRoles extends Construct {
         ]),
       ),
       [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
-        'AWS makes up key ids; the condition on the alias leaves the one key that encrypts the tables of this region',
+        'AWS makes up key ids; the condition on the alias leaves the keys of this region that each statement is about',
     })
 
     this.execution = new Role(this, 'Execution', {
+      roleName: names.executionRole,
       description: `What ECS does to start a gateway of ${region}`,
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
     })
     // The log driver adds the right to write to its log group.
-    for (const statement of executionStatements(cell)) this.execution.addToPolicy(statement)
+    for (const statement of executionRights(cell)) this.execution.addToPolicy(statement)
     acknowledge(this.execution, {
       'AwsSolutions-IAM5[Resource::*]': 'ecr:GetAuthorizationToken has no resource to name',
+      [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
+        'AWS makes up key ids; the conditions leave the data key of this region, for secrets alone',
     })
   }
 }
@@ -55,35 +56,8 @@ function ecsTasksOf(account: string, region: string) {
   })
 }
 
-function taskStatements({ deployment, region, zone }: Cell): PolicyStatement[] {
-  const names = cellNames(deployment, region, zone)
-  return [
-    new PolicyStatement({ sid: 'ReadBundles', actions: ['s3:GetObject'], resources: bundleObjectArns(names.bundleBucket) }),
-    new PolicyStatement({
-      sid: 'ReadOwnPointer',
-      actions: ['dynamodb:GetItem'],
-      resources: [tableArn(region, names.account, sharedNames(deployment).globalTable)],
-      conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [`pointer#${region}`] } },
-    }),
-    new PolicyStatement({
-      sid: 'KeepRegionState',
-      actions: ['dynamodb:GetItem', 'dynamodb:UpdateItem'],
-      resources: [tableArn(region, names.account, names.table('region-state'))],
-    }),
-    new PolicyStatement({
-      sid: 'UseDataKeyThroughTables',
-      actions: DATA_KEY_ACTIONS,
-      resources: [keysArn(region, names.account)],
-      conditions: {
-        StringEquals: { 'kms:ViaService': `dynamodb.${region}.amazonaws.com` },
-        'ForAnyValue:StringEquals': { 'kms:ResourceAliases': names.dataKey },
-      },
-    }),
-  ]
-}
-
-function executionStatements({ deployment, region, zone }: Cell): PolicyStatement[] {
-  const { account } = cellNames(deployment, region, zone)
+function executionRights({ deployment, region, zone }: Cell): PolicyStatement[] {
+  const { account, dataKey } = cellNames(deployment, region, zone)
   const { gatewayRepository } = sharedNames(deployment)
   return [
     new PolicyStatement({ sid: 'LogIn', actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
@@ -91,6 +65,20 @@ function executionStatements({ deployment, region, zone }: Cell): PolicyStatemen
       sid: 'PullImage',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
       resources: [repositoryArn(region, account, gatewayRepository)],
+    }),
+    new PolicyStatement({
+      sid: 'ReadSecrets',
+      actions: ['secretsmanager:GetSecretValue'],
+      resources: Object.values(gatewaySecrets(deployment, zone)).map((secret) => secretArnPattern(region, account, secret)),
+    }),
+    new PolicyStatement({
+      sid: 'DecryptSecrets',
+      actions: ['kms:Decrypt'],
+      resources: [keysArn(region, account)],
+      conditions: {
+        StringEquals: { 'kms:ViaService': `secretsmanager.${region}.amazonaws.com` },
+        'ForAnyValue:StringEquals': { 'kms:ResourceAliases': dataKey },
+      },
     }),
   ]
 }

@@ -5,7 +5,7 @@ import { Duration } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import { cellNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
-import { GATEWAY_PORT } from './gateway-environment.ts'
+import { GATEWAY_PORT, OPERATOR_PORT } from './gateway-environment.ts'
 import { CONTAINER_NAME, type GatewayTask } from './gateway-task.ts'
 
 export interface GatewayServiceProps {
@@ -14,12 +14,15 @@ export interface GatewayServiceProps {
   readonly task: GatewayTask
   readonly securityGroup: ISecurityGroup
   readonly targetGroup: ApplicationTargetGroup
+  /** Of the operators' load balancer: the same tasks by their other port. */
+  readonly operatorTargetGroup: ApplicationTargetGroup
 }
 
 /** The gateways of a region behind their target group. Rolling deployment: new tasks first, and back to the old ones if they fail to start. */
 export class GatewayService extends Construct {
-  constructor(scope: Construct, id: string, { cell, vpc, task, securityGroup, targetGroup }: GatewayServiceProps) {
+  constructor(scope: Construct, id: string, props: GatewayServiceProps) {
     super(scope, id)
+    const { cell, vpc, task, securityGroup, targetGroup, operatorTargetGroup } = props
     const { deployment, region, zone } = cell
     const names = cellNames(deployment, region, zone)
     const cluster = new Cluster(this, 'Cluster', { clusterName: names.cluster, vpc, containerInsightsV2: ContainerInsights.ENABLED })
@@ -42,6 +45,7 @@ export class GatewayService extends Construct {
     // Tasks that start before these rights and rules exist cannot pull their image or be reached.
     service.node.addDependency(securityGroup, ...(task.definition.executionRole === undefined ? [] : [task.definition.executionRole]))
     targetGroup.addTarget(service.loadBalancerTarget({ containerName: CONTAINER_NAME, containerPort: GATEWAY_PORT }))
+    operatorTargetGroup.addTarget(service.loadBalancerTarget({ containerName: CONTAINER_NAME, containerPort: OPERATOR_PORT }))
 
     const scaling = service.autoScaleTaskCount({ minCapacity: deployment.gateway.minTasks, maxCapacity: deployment.gateway.maxTasks })
     // Half of each task stays free, for the others of an active-active region. A standby idles at its minimum and takes over the

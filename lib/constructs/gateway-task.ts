@@ -15,8 +15,10 @@ import { cellNames, sharedNames } from '../../config/names.ts'
 import type { TrustRoot } from '../../config/trust.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
-import { GATEWAY_PORT, gatewayEnvironment, SPOOL_DIR } from './gateway-environment.ts'
+import { secretArn } from './arns.ts'
+import { GATEWAY_PORT, gatewayEnvironment, gatewaySecrets, OPERATOR_PORT, SPOOL_DIR } from './gateway-environment.ts'
 import type { GatewayRoles } from './gateway-roles.ts'
+import { NamedSecret } from './named-secret.ts'
 
 export interface GatewayTaskProps {
   readonly cell: Cell
@@ -62,7 +64,17 @@ export class GatewayTask extends Construct {
       containerName: CONTAINER_NAME,
       image: ContainerImage.fromRegistry(sharedNames(deployment).gatewayImage(account, region, imageTag)),
       environment: gatewayEnvironment(deployment, region, zone, trustRoot),
-      portMappings: [{ containerPort: GATEWAY_PORT, name: 'http' }],
+      secrets: Object.fromEntries(
+        Object.entries(gatewaySecrets(deployment, zone)).map(([variable, secret]) => [
+          variable,
+          // By its name, as the suffix that AWS adds to the ARN is known to nobody yet.
+          new NamedSecret(secretArn(region, account, secret)),
+        ]),
+      ),
+      portMappings: [
+        { containerPort: GATEWAY_PORT, name: 'http' },
+        { containerPort: OPERATOR_PORT, name: 'operator' },
+      ],
       readonlyRootFilesystem: true,
       user: USER,
       linuxParameters,

@@ -3,6 +3,7 @@ import type { PolicyDocument } from 'aws-cdk-lib/aws-iam'
 import { RemovalPolicy, Stack } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import { pinLogicalId } from './logical-id.ts'
+import { TTL_ATTRIBUTE } from './residency-table.ts'
 
 export interface GlobalTableProps {
   readonly tableName: string
@@ -31,6 +32,8 @@ export class GlobalTable extends Construct {
       pointInTimeRecoverySpecification,
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
+      // Vouchers, wishes and heartbeats end by themselves. A kill switch or promotion has no such attribute and stays.
+      timeToLiveAttribute: TTL_ATTRIBUTE,
       ...withPolicy(resourcePolicyOf(Stack.of(this).region)),
       // Nothing but the key schema is inherited for certain, so every replica says what it needs.
       replicas: replicaRegions.map((region) => ({

@@ -16,7 +16,15 @@ export interface ResidencyTableProps {
   /** Id of the region's DynamoDB gateway endpoint, the one way to the items. */
   readonly endpointId: string
   readonly logicalId: string
+  /**
+   * Whether items with the number attribute `ttl` (seconds since the epoch) are deleted some time after it.
+   * @default false
+   */
+  readonly forgets?: boolean
 }
+
+/** Attribute by which DynamoDB forgets items. Days late at times, so nobody reads an item as good because it is still there. */
+export const TTL_ATTRIBUTE = 'ttl'
 
 /** Everything that reads or writes items, streams excepted (there are none). Creating, describing and restoring tables is not among it. */
 const DATA_PLANE_ACTIONS = [
@@ -55,6 +63,7 @@ export class ResidencyTable extends Construct {
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
+      ...(props.forgets && { timeToLiveAttribute: TTL_ATTRIBUTE }),
       resourcePolicy: new PolicyDocument({
         statements: [
           denyItems(props, 'DenyItemsToOtherRoles', unlessRole(props.gatewayRoleArn)),

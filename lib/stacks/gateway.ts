@@ -11,6 +11,7 @@ import { GatewayService } from '../constructs/gateway-service.ts'
 import { GatewayTask } from '../constructs/gateway-task.ts'
 import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
+import { OperatorLoadBalancer } from '../constructs/operator-load-balancer.ts'
 import { markPlaceholders, PLACEHOLDER_IMAGE_TAG } from '../placeholders.ts'
 import { LOAD_BALANCER_LOGS } from './residency-store.ts'
 
@@ -19,7 +20,7 @@ export interface GatewayStackProps extends Cell {
   readonly trustRoot: TrustRoot
 }
 
-/** The data plane of a region: gateways, their load balancer, and the regional record that leads there. */
+/** The data plane of a region: gateways, a load balancer for agents and one for operators, and the records that lead there. */
 export class GatewayStack extends Stack {
   constructor(scope: Construct, { imageTag, trustRoot, ...cell }: GatewayStackProps) {
     const { deployment, region, zone } = cell
@@ -28,17 +29,19 @@ export class GatewayStack extends Stack {
     const vpc = networkOf(this, cell)
     const securityGroup = new SecurityGroup(this, 'TaskSecurityGroup', {
       vpc,
-      description: 'Gateways: HTTP from the load balancer, HTTPS to tools and AWS',
+      description: 'Gateways: HTTP from the load balancers, HTTPS to tools and AWS',
       allowAllOutbound: false,
     })
     securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(443), 'HTTPS to tools and AWS')
-    const { targetGroup } = new GatewayLoadBalancer(this, 'Entrance', {
+    const entrance = {
       cell,
       vpc,
       hostedZone: hostedZoneOf(this, deployment),
       taskSecurityGroup: securityGroup,
       logPrefix: LOAD_BALANCER_LOGS,
-    })
+    }
+    const { targetGroup } = new GatewayLoadBalancer(this, 'Entrance', entrance)
+    const { targetGroup: operatorTargetGroup } = new OperatorLoadBalancer(this, 'OperatorEntrance', entrance)
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: names.gatewayLogs,
       retention: RetentionDays.THREE_MONTHS,
@@ -46,7 +49,7 @@ export class GatewayStack extends Stack {
     })
     const roles = new GatewayRoles(this, 'Roles', cell)
     const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })
-    new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, targetGroup })
+    new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, targetGroup, operatorTargetGroup })
     markPlaceholders(this, [
       ...hostedZonePlaceholders(deployment),
       ...(isPlaceholder(trustRoot) ? (['trustRoot'] as const) : []),

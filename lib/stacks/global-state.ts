@@ -7,6 +7,7 @@ import { stackProps } from '../cell.ts'
 import { roleArn, tableArn } from '../constructs/arns.ts'
 import { GlobalTable } from '../constructs/global-table.ts'
 import { namedRole } from '../constructs/named-principal.ts'
+import { onlyPartitions } from '../constructs/partitions.ts'
 
 /** What the publisher does with pointers, in every region's replica: a region that is away must not keep the others from moving. */
 export const POINTER_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] as const
@@ -32,7 +33,7 @@ export class GlobalStateStack extends Stack {
         principals: [namedRole(control, roleArn(control, names.publisherRole))],
         actions: [...POINTER_ACTIONS],
         resources: [tableArn(region, env.account, names.globalTable)],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] } },
+        conditions: onlyPartitions('pointer#*'),
       })
       return new PolicyDocument({ statements: [movesPointers] })
     }

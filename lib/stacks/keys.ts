@@ -1,4 +1,4 @@
-import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement, type PrincipalBase, Role } from 'aws-cdk-lib/aws-iam'
 import { Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { cellNames, SIGNING_KEYS, sharedNames, stackNames } from '../../config/names.ts'
@@ -40,10 +40,21 @@ export class KeysStack extends Stack {
       const role = new Role(this, 'DataProtectionRole', {
         roleName: names.dataProtectionRole,
         description: `Signs attestations of ${region}, and nothing else`,
-        assumedBy: namedRole(env.account, gatewayRoleArn),
+        assumedBy: forSomebody(namedRole(env.account, gatewayRoleArn)),
       })
+      role.assumeRolePolicy?.addStatements(
+        new PolicyStatement({ actions: ['sts:SetSourceIdentity'], principals: [forSomebody(namedRole(env.account, gatewayRoleArn))] }),
+      )
       pinLogicalId(role, 'DataProtectionRole')
       role.addToPolicy(new PolicyStatement({ actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [key.keyArn] }))
     }
   }
+}
+
+/**
+ * Only together with a source identity: the data protection officer for whom the role is taken. CloudTrail then shows the person with
+ * every signature, and it cannot be changed in the session ("Monitor and control actions taken with assumed roles", IAM user guide).
+ */
+function forSomebody(principal: PrincipalBase): PrincipalBase {
+  return principal.withConditions({ StringLike: { 'sts:SourceIdentity': '?*' } })
 }

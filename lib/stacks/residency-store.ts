@@ -20,6 +20,9 @@ const LOGICAL_IDS: Record<RegionalTable, string> = {
   'audit-index': 'AuditIndexTable',
 }
 
+/** Tables whose items end by themselves: what they hold is good for minutes or days. The rest is kept until somebody removes it. */
+const FORGETTING: readonly RegionalTable[] = ['approvals', 'chains', 'slices', 'idempotency']
+
 /** Folder of the load balancer's logs in the access log bucket. */
 export const LOAD_BALANCER_LOGS = 'load-balancer'
 
@@ -42,6 +45,7 @@ export class ResidencyStoreStack extends Stack {
         gatewayRoleArn,
         endpointId,
         logicalId: LOGICAL_IDS[purpose],
+        forgets: FORGETTING.includes(purpose),
       })
     }
     const accessLogs = accessLogsBucket(this, names.accessLogsBucket, env.account)

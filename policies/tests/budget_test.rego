@@ -38,3 +38,25 @@ test_an_action_without_money_needs_no_budget if {
 	decision := gateway.decision with input as with_policy(mail, {"budget": {"currency": "eur"}})
 	decision.outcome == "allow"
 }
+
+counted(unit, budget) := json.patch(with_policy(base, {"budget": {"unit": unit}}), [{"op": "replace", "path": "/budget", "value": budget}])
+
+test_calls_and_tokens_are_judged_by_the_cost_of_the_host if {
+	every unit in {"calls", "tokens"} {
+		gateway.decision.outcome == "allow" with input as counted(unit, {"remaining": 1, "cost": 1})
+		gateway.decision.outcome == "allow" with input as counted(unit, {"remaining": 0, "cost": 0})
+		said(gateway.decision) == ["budget_exhausted budget"] with input as counted(unit, {"remaining": 1, "cost": 2})
+		said(gateway.decision) == ["budget_unverified budget"] with input as counted(unit, null)
+	}
+}
+
+test_a_budget_in_calls_is_about_every_action if {
+	facts := with_policy(mail, {"budget": {"unit": "calls"}})
+	said(gateway.decision) == ["budget_unverified budget"] with input as facts
+	said(gateway.decision) == ["budget_exhausted budget"] with input as object.union(facts, {"budget": {"remaining": 0, "cost": 1}})
+}
+
+# A unit that nobody knows is no way around the checks of money.
+test_refuses_an_unknown_unit if {
+	said(gateway.decision) == ["budget_unverified budget", "currency_not_allowed budget"] with input as counted("miles", null)
+}

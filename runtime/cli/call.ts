@@ -1,8 +1,19 @@
 import { decodeJwt } from 'jose'
 import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
-import { callGateway, type Entrance, findFabric, type RunningFabric } from './fabric-client.ts'
+import { callGateway, type Entrance, findFabric, freshToken, type RunningFabric } from './fabric-client.ts'
+import { collectOverride, regionOfApproval } from './override.ts'
 
-export interface CallOptions {
+/** What goes with a call beside its arguments. */
+export interface Accompaniment {
+  /** An override token. */
+  approval?: string | undefined
+  /** A chain id from an earlier verdict. */
+  chain?: string | undefined
+  /** Idempotency key. */
+  key?: string | undefined
+}
+
+export interface CallOptions extends Accompaniment {
   stateDir: string
   agent: string
   /** `tool.action` */
@@ -14,36 +25,64 @@ export interface CallOptions {
   from?: string | undefined
   /** Through the tool proxy, which executes, instead of asking for a decision. */
   toolDoor?: boolean | undefined
+  /** With a token of a session of its own: nothing that the agent did before is in its chain. */
+  newSession?: boolean | undefined
+  /** An override token, or the id of an approval, whose token is collected first. */
+  approval?: string | undefined
 }
 
 /** `aegis call`: one call of a demo agent. Prints status and body. @returns failed when there was no verdict */
 export async function call(options: CallOptions, out: (line: string) => void): Promise<ExitCode> {
   const fabric = findFabric(options.stateDir)
-  const token = fabric.demo_tokens[options.agent]
-  if (token === undefined)
-    throw new CommandError(
-      `no token for agent ${options.agent}; this fabric has them for ${Object.keys(fabric.demo_tokens).sort().join(', ')}`,
-    )
-  const { path, body } = requestOf(options)
+  const token = await tokenOf(fabric, options)
   const entrance = entranceOf(options, fabric, token)
-  const answer = await callGateway(fabric, { entrance, path, token, body })
+  const approval = await overrideOf(options, fabric, token)
+  const answer = await callGateway(fabric, { entrance, token, ...requestOf({ ...options, approval }) })
   out(`HTTP ${answer.status}`)
   out(pretty(answer.text))
   const judged = answer.status === 200 || answer.headers['aegis-decision'] !== undefined
   return judged ? EXIT.held : EXIT.failed
 }
 
-/** Path and body of a call at one of the two doors. The arguments stand in the body as given. */
-export function requestOf({ action: name, json, toolDoor }: Pick<CallOptions, 'action' | 'json' | 'toolDoor'>): {
-  path: string
-  body: string
-} {
+type Request = { path: string; body: string; headers?: Record<string, string> }
+
+/** Path, body and headers of a call at one of the two doors. The arguments stand in the body as given. */
+export function requestOf({
+  action: name,
+  json,
+  toolDoor,
+  approval,
+  chain,
+  key,
+}: Pick<CallOptions, 'action' | 'json' | 'toolDoor'> & Accompaniment): Request {
   const dot = name.indexOf('.')
   const tool = name.slice(0, dot)
   const action = name.slice(dot + 1)
   if (dot < 1 || action === '') throw new CommandError(`${JSON.stringify(name)} is not a tool.action such as crm.read_contact`)
-  if (toolDoor) return { path: `/v1/tools/${encodeURIComponent(tool)}/${encodeURIComponent(action)}`, body: json }
-  return { path: '/v1/decisions', body: `{"tool":${JSON.stringify(tool)},"action":${JSON.stringify(action)},"arguments":${json}}` }
+  if (toolDoor) {
+    const headers = given({ 'aegis-approval': approval, 'aegis-chain': chain, 'aegis-idempotency-key': key })
+    return { path: `/v1/tools/${encodeURIComponent(tool)}/${encodeURIComponent(action)}`, body: json, headers }
+  }
+  const more = Object.entries(given({ approval, chain, idempotency_key: key })).map(
+    ([field, value]) => `,"${field}":${JSON.stringify(value)}`,
+  )
+  const body = `{"tool":${JSON.stringify(tool)},"action":${JSON.stringify(action)},"arguments":${json}${more.join('')}}`
+  return { path: '/v1/decisions', body }
+}
+
+const given = (fields: Record<string, string | undefined>) =>
+  Object.fromEntries(Object.entries(fields).flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])))
+
+async function tokenOf(fabric: RunningFabric, { agent, newSession }: CallOptions): Promise<string> {
+  const token = fabric.demo_tokens[agent]
+  if (token === undefined)
+    throw new CommandError(`no token for agent ${agent}; this fabric has them for ${Object.keys(fabric.demo_tokens).sort().join(', ')}`)
+  return newSession === true ? await freshToken(fabric, { agent }) : token
+}
+
+async function overrideOf({ approval }: CallOptions, fabric: RunningFabric, token: string): Promise<string | undefined> {
+  if (approval === undefined || !approval.startsWith('apr.')) return approval
+  return await collectOverride(fabric, { id: approval, region: regionOfApproval(approval), token })
 }
 
 function entranceOf({ region, via, from }: CallOptions, fabric: RunningFabric, token: string): Entrance {

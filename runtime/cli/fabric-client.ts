@@ -12,8 +12,10 @@ const fabricSchema = z.object({
   profile: z.string(),
   names: strings,
   wan: strings,
-  regions: z.array(z.object({ region: z.string(), zone: z.string(), gateway: z.url() })),
+  regions: z.array(z.object({ region: z.string(), zone: z.string(), gateway: z.url(), operator: z.url().optional() })),
   demo_tokens: strings,
+  approver_tokens: z.record(z.string(), z.object({ approver: z.string(), second: z.string(), dpo: z.string() })).default({}),
+  operator_tokens: z.object({ viewer: z.string(), publisher: z.string(), killer: z.string(), failover: z.string() }).optional(),
 })
 const supervisorSchema = z.object({ url: z.url(), token: z.string(), pid: z.int(), publish_token: z.string() })
 
@@ -67,6 +69,14 @@ function readJson(path: string): unknown {
   }
 }
 
+/** A token made now, of a session of its own. */
+export async function freshToken(
+  fabric: Pick<RunningFabric, 'control'>,
+  order: { agent: string; issuer_region?: string | undefined; aud?: string | undefined },
+): Promise<string> {
+  return ((await fabric.control('POST', '/tokens', order)) as { token: string }).token
+}
+
 /** Where a call goes in: straight at a region's gateway, or by a public name, as a client at some place. */
 export type Entrance = { region: string } | { via: string; from?: string | undefined }
 
@@ -76,17 +86,17 @@ export interface GatewayCall {
   token: string
   /** Sent as it is. */
   body: string
+  headers?: Readonly<Record<string, string>>
+  method?: 'GET' | 'POST'
 }
 
 /** @throws CommandError when the fabric has no such region, name or place; Error when no answer comes */
-export function callGateway(fabric: RunningFabric, { entrance, path, token, body }: GatewayCall): Promise<Answer> {
-  const common = { method: 'POST', token, body, timeoutMs: CALL_TIMEOUT_MS } as const
-  if ('region' in entrance) {
-    const cell = fabric.regions.find(({ region }) => region === entrance.region)
-    if (cell === undefined)
-      throw new CommandError(`no region ${entrance.region} runs here, there are ${fabric.regions.map(({ region }) => region).join(', ')}`)
-    return send({ url: `${cell.gateway}${path}`, ...common })
-  }
+export function callGateway(
+  fabric: RunningFabric,
+  { entrance, path, token, body, headers, method = 'POST' }: GatewayCall,
+): Promise<Answer> {
+  const common = { method, token, timeoutMs: CALL_TIMEOUT_MS, ...(method === 'POST' && { body }), ...(headers && { headers }) }
+  if ('region' in entrance) return send({ url: `${cellOf(fabric, entrance.region).gateway}${path}`, ...common })
   const name = fabric.names[entrance.via]
   if (name === undefined) throw new CommandError(`no public name ${entrance.via}, there are ${Object.keys(fabric.names).join(', ')}`)
   // Whoever calls a zone's name is usually in the zone.
@@ -94,6 +104,14 @@ export function callGateway(fabric: RunningFabric, { entrance, path, token, body
   const proxy = fabric.wan[place]
   if (proxy === undefined) throw new CommandError(`no place ${place}, there are ${Object.keys(fabric.wan).join(', ')}`)
   return send({ url: `${name}${path}`, proxy, ...common })
+}
+
+/** @throws CommandError when no such region runs */
+export function cellOf(fabric: Pick<RunningFabric, 'regions'>, region: string): RunningFabric['regions'][number] {
+  const cell = fabric.regions.find((one) => one.region === region)
+  if (cell === undefined)
+    throw new CommandError(`no region ${region} runs here, there are ${fabric.regions.map((one) => one.region).join(', ')}`)
+  return cell
 }
 
 const CALL_TIMEOUT_MS = 15_000

@@ -6,6 +6,8 @@ export interface Sent {
   token: string
   /** JSON text, sent as it is: what a client sends must not be mended on the way. */
   body?: string
+  /** Beside those that every request has. */
+  headers?: Readonly<Record<string, string>>
   /** Proxy to send the request to in absolute form (RFC 9112, section 3.2.2). */
   proxy?: string
   timeoutMs: number
@@ -18,11 +20,12 @@ export interface Answer {
 }
 
 /** One HTTP request, plain. Rejects when no whole answer comes in time. */
-export function send({ url, method, token, body, proxy, timeoutMs }: Sent): Promise<Answer> {
+export function send({ url, method, token, body, headers: more, proxy, timeoutMs }: Sent): Promise<Answer> {
   const target = new URL(url)
   const { hostname: host, port } = new URL(proxy ?? url)
   const path = proxy === undefined ? target.pathname + target.search : url
   const headers = {
+    ...more,
     host: target.host,
     authorization: `Bearer ${token}`,
     ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),

@@ -4,7 +4,7 @@ import type { Fabric } from '../fabric/supervisor/fabric.ts'
 /** What a person reads when the fabric is ready: where everything is, and what to try. */
 export function overview({ file, layout }: Pick<Fabric, 'file' | 'layout'>, { seconds }: { seconds: number }): string {
   const near = (path: string) => relative(process.cwd(), path) || '.'
-  const regions = file.regions.map(({ region, zone, gateway }) => [region, zone, gateway, file.wan[region] ?? ''])
+  const regions = file.regions.map(({ region, zone, gateway, operator }) => [region, zone, gateway, operator, file.wan[region] ?? ''])
   const names = Object.entries(file.names).map(([id, url]) => [
     url,
     `from there: ${id === 'global' ? 'any wan entry' : (file.wan[id] ?? '')}`,
@@ -13,14 +13,14 @@ export function overview({ file, layout }: Pick<Fabric, 'file' | 'layout'>, { se
     '',
     `Ready in ${seconds.toFixed(1)} s.`,
     '',
-    ...table([['region', 'zone', 'gateway', 'wan (as this region)'], ...regions]),
+    ...table([['region', 'zone', 'gateway', 'operator API', 'wan (as this region)'], ...regions]),
     '',
     ...table([['public name', "clients' wan proxy"], ...names.map(([url = '', from = '']) => [url, from.replace('from there: ', '')])]),
     '',
     ...table([
       ['dns', `${file.dns} (UDP and TCP)`],
       ['control plane', file.control_plane],
-      ['files', `${near(layout.fabricFile)} (URLs and demo tokens), ${near(layout.authority.caCert)} (tools' CA)`],
+      ['files', `${near(layout.fabricFile)} (URLs and tokens), ${near(layout.authority.caCert)} (tools' CA)`],
       ['logs', near(layout.logs)],
       ['drill reports', 'reports/drills'],
     ]),
@@ -28,6 +28,7 @@ export function overview({ file, layout }: Pick<Fabric, 'file' | 'layout'>, { se
     'Try, in another terminal:',
     '  npm run -s aegis -- demo            what the demo deployment promises, call by call',
     `  npm run -s aegis -- call finance-agent stripe-payments.create_payment --json '{"amount":420000,"currency":"eur","recipient":"supplier-7"}'`,
+    '  npm run -s aegis -- approvals       what waits for a person; approve, kill, lift and promote: docs/operators.md',
     '  npm run drill -- region-loss        kills a region and measures how long clients notice',
     '',
     'Ctrl-C ends it. State stays; npm start -- --reset forgets it.',

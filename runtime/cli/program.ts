@@ -1,9 +1,11 @@
-import { fileURLToPath } from 'node:url'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import type { ApproveOptions } from './approve.ts'
+import type { CallOptions } from './call.ts'
 import type { ExitCode } from './exit-codes.ts'
-
-/** Of the clone, wherever the command is run from. */
-const STATE_DIR = fileURLToPath(new URL('../../.aegis', import.meta.url))
+import type { KillOptions } from './kills.ts'
+import { addOperatorCommands } from './program-operator.ts'
+import { stateDirOption, wholeOf } from './program-values.ts'
+import type { PromoteOptions } from './promote.ts'
 
 /** What the words of the command line come down to. Each is loaded only when asked for. */
 export interface Actions {
@@ -17,13 +19,16 @@ export interface Actions {
     stateDir: string
   }): Promise<ExitCode>
   demo(options: { withFaults: boolean; stateDir: string }): Promise<ExitCode>
-  call(
-    agent: string,
-    action: string,
-    options: { json: string; region?: string; via?: string; from?: string; toolDoor?: boolean; stateDir: string },
-  ): Promise<ExitCode>
+  call(options: CallOptions): Promise<ExitCode>
+  scan(options: { json: boolean; file: string }): Promise<ExitCode>
   drill(runbook: string, options: { repeat: number; profile?: 'compressed' | 'deployed'; seed?: number }): Promise<ExitCode>
   status(options: { stateDir: string }): Promise<ExitCode>
+  approve(options: ApproveOptions): Promise<ExitCode>
+  approvals(options: { stateDir: string; region?: string }): Promise<ExitCode>
+  kill(options: KillOptions): Promise<ExitCode>
+  kills(options: { stateDir: string; region?: string }): Promise<ExitCode>
+  lift(options: { stateDir: string; id: string; reason: string }): Promise<ExitCode>
+  promote(options: PromoteOptions & { stateDir: string }): Promise<ExitCode>
   policyBuild(): Promise<ExitCode>
   policyTest(): Promise<ExitCode>
   policyPublish(options: { stateDir: string }): Promise<ExitCode>
@@ -65,8 +70,18 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
     .option('--via <name>', "by this public name: a zone or global (default: the agent's own)")
     .option('--from <place>', 'as a client there: a zone or region (with --via)')
     .option('--tool-door', 'through the tool proxy, which executes what is allowed')
+    .option('--approval <id or token>', 'redeem an approval: its id, whose token is collected first, or an override token')
+    .option('--chain <chain id>', "also continue this chain, of another agent's verdict")
+    .option('--key <idempotency key>', 'the same key again is the same call')
+    .option('--new-session', 'with a fresh token, whose chain is empty')
     .addOption(stateDirOption())
-    .action(async (agent, action, options) => done(await actions.call(agent, action, options)))
+    .action(async (agent, action, options) => done(await actions.call({ agent, action, ...options })))
+  program
+    .command('scan')
+    .description('which data would be found: JSON Lines in, findings out')
+    .argument('[file]', 'file, or - for standard input', '-')
+    .option('--json', 'findings as JSON, one line a line', false)
+    .action(async (file, options) => done(await actions.scan({ file, ...options })))
   program
     .command('drill')
     .description('run a runbook and report what was measured')
@@ -81,6 +96,7 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
     .addOption(stateDirOption())
     .action(async (options) => done(await actions.status(options)))
 
+  addOperatorCommands(program, actions, done)
   const policy = addPolicyCommands(program, actions, done)
   for (const command of [program, ...program.commands, ...policy.commands]) {
     command.exitOverride().configureOutput({ outputError: () => {} })
@@ -112,9 +128,6 @@ function addPolicyCommands(program: Command, actions: Actions, done: (code: Exit
   return policy
 }
 
-const stateDirOption = () =>
-  new Option('--state-dir <folder>', 'where the fabric keeps its keys, state and files').default(STATE_DIR, '.aegis of this clone')
-
 function listOf(text: string): string[] {
   const items = text.split(',').map((item) => item.trim())
   if (items.some((item) => item === '')) throw new InvalidArgumentError('is not a list of names by commas')
@@ -125,11 +138,6 @@ function portOf(text: string): number {
   const port = wholeOf(text)
   if (port < 1024 || port > 65_000) throw new InvalidArgumentError('must be a port from 1024 to 65000')
   return port
-}
-
-function wholeOf(text: string): number {
-  if (!/^\d{1,10}$/.test(text)) throw new InvalidArgumentError('must be a whole number')
-  return Number(text)
 }
 
 function urlOf(text: string): string {

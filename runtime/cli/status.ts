@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { findFabric, type RunningFabric } from './fabric-client.ts'
 import { send } from './http.ts'
+import { operatorLines } from './operator-status.ts'
 import { table } from './overview.ts'
 
 const supervisorStatus = z.object({
@@ -50,6 +51,7 @@ export async function status(stateDir: string, out: (line: string) => void): Pro
         .map(([answer, count]) => `${count} x ${answer}`)
         .join(', ')}`,
     )
+  for (const line of await operatorLines(fabric)) out(line)
   for (const line of table([['process', 'pid', 'resident', 'own share'], ...processes.map(processRow)])) out(line)
   out(`memory in all: ${mebibytes(sum(processes.map((one) => one.pss_bytes ?? one.rss_bytes)))}`)
   return rows.every(([, , state, check]) => state === 'up' && check === 'healthy') ? EXIT.held : EXIT.failed

@@ -11,6 +11,8 @@ const environmentSchema = z.object({
   /** Folder of the documents. Default: `documentsDir` of the deployment. */
   AEGIS_DOCUMENTS_DIR: z.string().min(1).optional(),
   AEGIS_RING: z.string().min(1).default('stable'),
+  /** Seconds that a token key stays listed after its successor. Default: a demo token's hour, and five minutes for skew and propagation. */
+  AEGIS_KEY_OVERLAP_S: z.coerce.number().int().min(0).default(3900),
   /** Serving regions to publish to, by commas. Default: all of the deployment. */
   AEGIS_REGIONS: z
     .string()
@@ -35,6 +37,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     publishToken: e.AEGIS_PUBLISH_TOKEN,
     documentsDir: e.AEGIS_DOCUMENTS_DIR,
     ring: e.AEGIS_RING,
+    keyOverlapMs: e.AEGIS_KEY_OVERLAP_S * 1000,
     regions: e.AEGIS_REGIONS,
     regionEndpoints: e.AEGIS_REGION_ENDPOINTS,
   }

@@ -1,10 +1,12 @@
 import type { Clock } from '../model/ports.ts'
 import type { Issuer } from '../policy/directory.ts'
 import type { Documents } from '../policy/documents.ts'
-import type { Pointer } from '../state/pointers.ts'
-import { type Cell, deliver, PointerAheadError } from './cell.ts'
-import { lastKnownIssuers, type PublicSigner } from './issuers.ts'
-import { planRelease, type Release, signRelease } from './release.ts'
+import type { PublicJwk } from '../policy/trust.ts'
+import type { Cell } from './cell.ts'
+import { type CellStatus, deliveries } from './deliveries.ts'
+import { nextIssuer } from './issuer-keys.ts'
+import { lastKnown, type PublicSigner } from './last-known.ts'
+import { planRelease, type Release, type Standing, signRelease, standingOf } from './release.ts'
 
 export interface PublisherOptions {
   cells: readonly Cell[]
@@ -12,24 +14,16 @@ export interface PublisherOptions {
   zones: Readonly<Record<string, readonly string[]>>
   ring: string
   maxAgeMs: number
+  /** How long a token key stays listed after its successor: the longest life of a token, clock skew and propagation. */
+  keyOverlapMs: number
   /** Reads the documents anew. Throws with one line a fault. */
   loadDocuments: () => Documents
   wasm: Uint8Array
   signer: PublicSigner
+  /** The pinned public keys of the trust root, current and next. */
+  trustedKeys?: readonly PublicJwk[]
   clock: Clock
   log: (event: object) => void
-}
-
-export interface CellStatus {
-  region: string
-  zone: string
-  /** What the region confirmed last; null before. */
-  seq: number | null
-  bundleDigest: string | null
-  directoryDigest: string | null
-  confirmedAtMs: number | null
-  /** Why it does not have the newest release yet. */
-  error: string | null
 }
 
 export interface Publisher {
@@ -39,8 +33,18 @@ export interface Publisher {
    * @throws DocumentsRefusedError with one line a fault, and nothing is uploaded
    */
   publish(): Promise<Release>
-  /** Brings every region to the newest release, whatever happened to its bucket or pointer; publishes anew where an issuer's key changed. */
+  /**
+   * Brings every region to the newest release, whatever happened to its bucket or pointer; publishes the same documents anew where an
+   * issuer's keys changed or a new day needs its budget grants.
+   */
   reconcile(): Promise<void>
+  /** Publishes at once that a kill switch no longer holds, in every zone and for good. Changes nothing else. */
+  lift(killId: string): Promise<Release>
+  /**
+   * Publishes at once without a token key, and never lists it again, whatever KMS says: for a key that somebody else may have.
+   * @throws UnknownKeyError when the region has no such key
+   */
+  removeKey(region: string, kid: string): Promise<Release>
   /** The newest release; undefined before the first. */
   current(): Release | undefined
   /** Why the last attempt was refused; undefined when it was not. */
@@ -53,13 +57,18 @@ export class DocumentsRefusedError extends Error {
   override name = 'DocumentsRefusedError'
 }
 
+export class UnknownKeyError extends Error {
+  override name = 'UnknownKeyError'
+}
+
 /**
- * The only writer of pointers. It keeps nothing: the next sequence number is one above the highest in any region's
- * pointers, and the keys of a region that is away are those of the last directory. So a rebuilt one goes on where the last stopped.
+ * The only writer of pointers. It keeps nothing: the next sequence number is one above the highest in any region's pointers, and what
+ * has to last stands in the directories. So a rebuilt one goes on where the last stopped.
  */
 export function publisher(options: PublisherOptions): Publisher {
-  const { cells, clock, signer, log } = options
-  const deliveries = deliverTo(options)
+  const { cells, clock, signer, log, keyOverlapMs: overlapMs } = options
+  const memory = lastKnown(options)
+  const regions = deliveries({ ...options, memory })
   let release: Release | undefined
   let refused: string | undefined
   let working: Promise<unknown> = Promise.resolve()
@@ -71,83 +80,100 @@ export function publisher(options: PublisherOptions): Publisher {
     return result
   }
 
-  const plan = (issuers: readonly Issuer[], seq: number) => {
+  /** Every region's issuer: its key asked now, its earlier keys and removals as they are known. */
+  const gatherIssuers = async (): Promise<Issuer[]> => {
+    const asked = await Promise.allSettled(cells.map((cell) => cell.readIssuer()))
+    return cells.flatMap((cell, index) => {
+      const answer = asked[index]
+      const issuer = nextIssuer({
+        asked: answer?.status === 'fulfilled' ? answer.value : undefined,
+        known: memory.issuer(cell.region),
+        removed: memory.removedKeys(cell.region),
+        confirmed: regions.confirmed(cell, release),
+        nowMs: clock.now(),
+        overlapMs,
+      })
+      return issuer === undefined ? [] : [issuer]
+    })
+  }
+
+  /** What the directories say beside the documents, as of now. */
+  const standing = (documents: Documents, issuers: readonly Issuer[]): Standing =>
+    standingOf({ documents, zones: options.zones, nowMs: clock.now(), issuers, lifted: memory.lifted(), issued: memory.issued() })
+
+  const read = (): Documents => {
+    try {
+      return options.loadDocuments()
+    } catch (error) {
+      throw refusal(error)
+    }
+  }
+  const refusal = (error: unknown): DocumentsRefusedError => {
+    refused = error instanceof Error ? error.message : String(error)
+    log({ event: 'refused', detail: refused })
+    return new DocumentsRefusedError(refused, { cause: error })
+  }
+
+  const publishThese = async (documents: Documents): Promise<Release> => {
+    await memory.learn(cells)
+    const issuers = await gatherIssuers()
+    const seq = Math.max(release?.seq ?? 0, await highestSeq(cells)) + 1
+    const plan = planOf(documents, issuers, seq)
+    release = await signRelease(plan, signer)
+    memory.published(release)
+    log({ event: 'published', seq, revision: release.revision })
+    await regions.everywhere(release)
+    return release
+  }
+  const planOf = (documents: Documents, issuers: readonly Issuer[], seq: number) => {
     const { zones, wasm, maxAgeMs } = options
     try {
-      const planned = planRelease({ documents: options.loadDocuments(), wasm, zones, issuers, seq, nowMs: clock.now(), maxAgeMs })
-      refused = undefined
-      return planned
+      return planRelease({ documents, wasm, zones, standing: standing(documents, issuers), seq, nowMs: clock.now(), maxAgeMs })
     } catch (error) {
-      refused = error instanceof Error ? error.message : String(error)
-      log({ event: 'refused', detail: refused })
-      throw new DocumentsRefusedError(refused, { cause: error })
+      throw refusal(error)
     }
   }
 
   const publish = async () => {
-    const issuers = await gatherIssuers(options, release)
-    const seq = Math.max(release?.seq ?? 0, await highestSeq(cells)) + 1
-    release = await signRelease(plan(issuers, seq), signer)
-    log({ event: 'published', seq, revision: release.revision })
-    await deliveries.everywhere(release)
-    return release
+    const documents = read()
+    const published = await publishThese(documents)
+    refused = undefined
+    return published
   }
+  /** With the documents in force: what must be said at once waits for nobody to mend theirs. */
+  const republish = () => (release === undefined ? publish() : publishThese(release.documents))
 
   const reconcile = async () => {
     if (release === undefined) return
-    const { ahead } = await deliveries.everywhere(release)
-    const issuers = await gatherIssuers(options, release)
-    if (ahead || JSON.stringify(issuers) !== JSON.stringify(release.issuers)) await publish()
+    await memory.learn(cells)
+    // First what a region may just have told: a release without it must not overwrite where it stands.
+    const now = standing(release.documents, await gatherIssuers())
+    if (JSON.stringify(now) !== JSON.stringify(release.standing)) await republish()
+    else if ((await regions.everywhere(release)).stale) await republish()
+  }
+
+  const removeKey = async (region: string, kid: string) => {
+    await memory.learn(cells)
+    const issuer = (await gatherIssuers()).find((one) => one.region === region)
+    const known = issuer?.removed?.includes(kid) || issuer?.keys.some((key) => key.kid === kid)
+    if (known !== true) throw new UnknownKeyError(`region ${region} has no token key of this id`)
+    memory.removeKey(region, kid)
+    return republish()
   }
 
   return {
     publish: () => alone(publish),
     reconcile: () => alone(reconcile),
+    lift: (killId) =>
+      alone(() => {
+        memory.lift(killId)
+        return republish()
+      }),
+    removeKey: (region, kid) => alone(() => removeKey(region, kid)),
     current: () => release,
     refused: () => refused,
-    status: deliveries.status,
+    status: regions.status,
   }
-}
-
-/** Brings releases to the regions, and remembers what each of them has. */
-function deliverTo({ cells, ring, clock, log }: PublisherOptions) {
-  const statuses = new Map(cells.map(({ region, zone }) => [region, emptyStatus(region, zone)]))
-
-  const bring = async (cell: Cell, release: Release): Promise<{ ahead: boolean }> => {
-    const before = statuses.get(cell.region) ?? emptyStatus(cell.region, cell.zone)
-    const confirmed = before.seq === release.seq && before.error === null
-    try {
-      const pointer = await deliver(cell, release, { ring, nowMs: clock.now(), confirmed })
-      if (before.seq !== release.seq) log({ event: 'confirmed', region: cell.region, seq: release.seq })
-      statuses.set(cell.region, confirmedStatus(cell, pointer, before, clock.now()))
-      return { ahead: false }
-    } catch (error) {
-      if (before.error === null) log({ event: 'unconfirmed', region: cell.region, seq: release.seq, detail: String(error) })
-      statuses.set(cell.region, { ...before, error: error instanceof Error ? error.message : String(error) })
-      return { ahead: error instanceof PointerAheadError }
-    }
-  }
-
-  return {
-    /** Settles when each region has confirmed or failed. `ahead`: one of them has a higher number, so it can never take this release. */
-    async everywhere(release: Release): Promise<{ ahead: boolean }> {
-      const outcomes = await Promise.all(cells.map((cell) => bring(cell, release)))
-      return { ahead: outcomes.some(({ ahead }) => ahead) }
-    },
-    status: () => [...statuses.values()],
-  }
-}
-
-/** Every region's issuer: asked now, else as the last release or the last directory found in any region has it. */
-async function gatherIssuers({ cells, ring, signer, clock }: PublisherOptions, release: Release | undefined): Promise<Issuer[]> {
-  const asked = await Promise.allSettled(cells.map((cell) => cell.readIssuer()))
-  const missing = asked.some(({ status }) => status === 'rejected')
-  const known = !missing ? [] : (release?.issuers ?? (await lastKnownIssuers(cells, ring, signer, clock.now())))
-  return asked.flatMap((answer, index) => {
-    if (answer.status === 'fulfilled') return [answer.value]
-    const last = known.find(({ region }) => region === cells[index]?.region)
-    return last === undefined ? [] : [last]
-  })
 }
 
 /** Over every pointer that any reachable region's replica has: also those of regions that are away. */
@@ -157,14 +183,4 @@ async function highestSeq(cells: readonly Cell[]): Promise<number> {
   )
   const pointers = reads.flatMap((read) => (read.status === 'fulfilled' ? read.value : []))
   return Math.max(0, ...pointers.flatMap(({ bundleSeq, directorySeq }) => [bundleSeq, directorySeq]))
-}
-
-function emptyStatus(region: string, zone: string): CellStatus {
-  return { region, zone, seq: null, bundleDigest: null, directoryDigest: null, confirmedAtMs: null, error: null }
-}
-
-function confirmedStatus({ region, zone }: Cell, pointer: Pointer, before: CellStatus, nowMs: number): CellStatus {
-  const { bundleDigest, directoryDigest, bundleSeq: seq } = pointer
-  const confirmedAtMs = before.bundleDigest === bundleDigest && before.directoryDigest === directoryDigest ? before.confirmedAtMs : nowMs
-  return { region, zone, seq, bundleDigest, directoryDigest, confirmedAtMs, error: null }
 }

@@ -1,14 +1,25 @@
 import type { Signer } from '../model/ports.ts'
 import { packBundle } from '../policy/bundle.ts'
-import { buildDirectory, type Directory, type Issuer, signDirectory } from '../policy/directory.ts'
+import { buildDirectory, type Directory, type Grant, type Issuer, signDirectory } from '../policy/directory.ts'
 import { bundleData, type Documents, revisionOf } from '../policy/documents.ts'
 import { sha256 } from '../policy/file-hashes.ts'
+import { grantsFor } from '../policy/grants.ts'
+
+/** What directories say beside the documents. When it changes, they are published anew. */
+export interface Standing {
+  issuers: readonly Issuer[]
+  /** Ids of kill switches that no longer hold, in every zone. */
+  lifted: readonly string[]
+  /** Budget grants of today and the days ahead. */
+  grants: readonly Grant[]
+}
 
 /** Everything that one publication puts into the world: a bundle and a directory for each zone, all of one sequence number. */
 export interface Release {
   seq: number
   revision: string
-  issuers: readonly Issuer[]
+  documents: Documents
+  standing: Standing
   zones: ReadonlyMap<string, ZoneRelease>
   publishedAtMs: number
 }
@@ -29,7 +40,7 @@ export interface ReleaseContents {
   wasm: Uint8Array
   /** Regions by zone. */
   zones: Readonly<Record<string, readonly string[]>>
-  issuers: readonly Issuer[]
+  standing: Standing
   seq: number
   nowMs: number
   maxAgeMs: number
@@ -42,33 +53,46 @@ const CLOCK_SKEW_MS = 60_000
 export interface Plan {
   seq: number
   revision: string
-  issuers: readonly Issuer[]
+  documents: Documents
+  standing: Standing
   wasm: Uint8Array
   validity: { notBeforeMs: number; notAfterMs: number }
   directories: readonly Directory[]
-  documents: Documents
   nowMs: number
 }
 
+export interface StandingFacts extends Omit<Standing, 'grants'> {
+  documents: Documents
+  /** Regions by zone. */
+  zones: Readonly<Record<string, readonly string[]>>
+  /** Grants that regions may have spent from. */
+  issued: readonly Grant[]
+  nowMs: number
+}
+
+/** The same documents and facts give the same standing all day: grants change with the UTC day. */
+export function standingOf({ documents: { agents, tenants }, zones, nowMs, issuers, lifted, issued }: StandingFacts): Standing {
+  return { issuers, lifted, grants: grantsFor(agents, tenants, zones, nowMs, issued) }
+}
+
 /** @throws Error with one line a fault when tenants or issuers contradict the deployment */
-export function planRelease({ documents, wasm, zones, issuers, seq, nowMs, maxAgeMs }: ReleaseContents): Plan {
+export function planRelease({ documents, wasm, zones, standing, seq, nowMs, maxAgeMs }: ReleaseContents): Plan {
   const validity = { notBeforeMs: nowMs - CLOCK_SKEW_MS, notAfterMs: nowMs + maxAgeMs }
-  const directories = Object.keys(zones).map((zone) =>
-    buildDirectory({ zone, seq, ...validity, zones, tenants: documents.tenants, issuers }),
-  )
-  return { seq, revision: revisionOf(wasm, documents), issuers, wasm, validity, directories, documents, nowMs }
+  const { tenants, clients } = documents
+  const directories = Object.keys(zones).map((zone) => buildDirectory({ zone, seq, ...validity, zones, tenants, clients, ...standing }))
+  return { seq, revision: revisionOf(wasm, documents), documents, standing, wasm, validity, directories, nowMs }
 }
 
 /** Builds and signs every object of a release, before anything of it is uploaded. */
-export async function signRelease({ directories, documents, wasm, validity, ...plan }: Plan, signer: Signer): Promise<Release> {
-  const { seq, revision, issuers, nowMs } = plan
+export async function signRelease({ directories, wasm, validity, ...plan }: Plan, signer: Signer): Promise<Release> {
+  const { seq, revision, documents, standing, nowMs } = plan
   const zones = directories.map(async (directory): Promise<[string, ZoneRelease]> => {
     const { zone } = directory
     const bundle = await packBundle({ wasm, data: bundleData(documents, zone), revision, seq, zone, ...validity }, signer)
     const jws = await signDirectory(directory, signer)
     return [zone, { bundle: signedObject(bundle), directory: signedObject(Buffer.from(jws)) }]
   })
-  return { seq, revision, issuers, zones: new Map(await Promise.all(zones)), publishedAtMs: nowMs }
+  return { seq, revision, documents, standing, zones: new Map(await Promise.all(zones)), publishedAtMs: nowMs }
 }
 
 const signedObject = (bytes: Uint8Array): SignedObject => ({ digest: sha256(bytes), bytes })

@@ -6,6 +6,7 @@ import { deployment as input } from '../../config/deployment.ts'
 import { sharedNames } from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import { regionsOf } from '../../config/schema.ts'
+import { loadTrustRoot } from '../../config/trust.ts'
 import { kmsSigner } from '../identity/kms-signer.ts'
 import { builtWasm } from '../policy/build.ts'
 import { loadDocuments } from '../policy/documents.ts'
@@ -39,9 +40,11 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
     zones: Object.fromEntries(Object.entries(deployment.zones).map(([zone, { regions }]) => [zone, regions])),
     ring: config.ring,
     maxAgeMs: deployment.bundleMaxAgeH * 3_600_000,
+    keyOverlapMs: config.keyOverlapMs,
     loadDocuments: () => loadDocuments(fromRepository(config.documentsDir ?? deployment.documentsDir)),
     wasm: builtWasm(),
     signer: { keyId, sign, publicJwk: publicJwk.parse(jwk) },
+    trustedKeys: loadTrustRoot(fromRepository('config/trust'), deployment.environment).keys,
     clock: { now: Date.now, monotonic: () => performance.now() },
     log,
   })

@@ -1,6 +1,8 @@
+import canonicalize from 'canonicalize'
 import type { DoorName, Principal } from '../model/call.ts'
 import type { ErrorCode } from '../model/codes.ts'
 import type { Mode, Outcome, Reason } from '../model/verdict.ts'
+import type { OperatorEvent } from './event.ts'
 import { leafHash } from './leaf.ts'
 
 /** What one verdict or refusal leaves behind. Never an argument's value. */
@@ -21,6 +23,10 @@ export interface RecordFacts {
   policyVersion: string
   tenantZone: string | null
   dataClasses: readonly string[]
+  /** Id of the approval that the call waits for or used. */
+  approvalId: string | null
+  /** Id of the chain that the call belongs to. */
+  chain: string | null
   /** Region of the endpoint the call goes to. */
   routeRegion: string | null
   durationNs: number
@@ -70,7 +76,7 @@ export function recordLine(frame: RecordFrame, seq: number, facts: RecordFacts):
   // Outcomes, modes, doors and codes are words of our own, which need no escape.
   const beforeLeaf =
     `{"bundles":{"aegis":{"revision":${revision}}},"custom":{"action":${json(facts.action)}` +
-    `,"agent_id":${json(principal?.agentId ?? null)},"approval_id":null,"chain":null,"data_classes":${json(facts.dataClasses)}` +
+    `,"agent_id":${json(principal?.agentId ?? null)},"approval_id":${json(facts.approvalId)},"chain":${json(facts.chain)},"data_classes":${json(facts.dataClasses)}` +
     `,"decision":"${decision}","door":"${facts.door}","enforced":"${enforced}","error":${facts.error === undefined ? 'null' : `"${facts.error}"`},`
   const afterLeaf =
     `"log":${frame.log},"mode":"${facts.mode}","policy_version":${revision},"reasons":${reasons}` +
@@ -81,4 +87,18 @@ export function recordLine(frame: RecordFrame, seq: number, facts: RecordFacts):
     `,"result":{"decision":"${decision}","enforced":"${enforced}","reasons":${reasons}},"timestamp":"${new Date(facts.timestampMs).toISOString()}"}`
   const leaf = leafHash(beforeLeaf + afterLeaf)
   return { line: `${beforeLeaf}"leaf":"${leaf}",${afterLeaf}`, leaf }
+}
+
+/** One line for what people and processes did beside verdicts: the same log, the same sequence, the same leaf. */
+export function eventLine({ log, region, zone, version }: LogIdentity, seq: number, timestampMs: number, event: OperatorEvent): string {
+  const { kind, actor, tenant, decisionId = null, approvalId = null, facts } = event
+  const record = (leaf: object) =>
+    canonicalize({
+      custom: { actor, approval_id: approvalId, event: kind, facts, log, region, seq, tenant, zone, ...leaf },
+      decision_id: decisionId,
+      labels: { id: log, region, version },
+      path: 'aegis/gateway/event',
+      timestamp: new Date(timestampMs).toISOString(),
+    }) ?? ''
+  return record({ leaf: leafHash(record({})) })
 }

@@ -48,6 +48,8 @@ export interface World {
   isolate(region: string, mode?: 'blackhole' | 'reset'): void
   /** Every link ok again. */
   restore(): void
+  /** Every link ok but these, held up both ways: between two places each, and around the isolated ones. */
+  cut(between: readonly (readonly [string, string])[], isolated: readonly string[]): void
   /** Where an address really is; undefined: nobody listens there any more. A new address needs its region. */
   setTarget(address: string, port: number, localPort: number | undefined, region?: string): void
   flushDns(place?: string): void
@@ -55,6 +57,8 @@ export interface World {
 }
 
 const BALANCER_PORT = 80
+/** What the name of an internal load balancer answers with, in every region: an address of the VPC, which no WAN leads to. */
+const PRIVATE_ADDRESS = '10.0.0.10'
 
 /** Starts everything in this process. Rejects, with all of it closed again, when a port is taken. */
 export async function startWorld(options: WorldOptions): Promise<World> {
@@ -91,7 +95,7 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   })
   const started = startCheckers({
     healthChecks: topology.healthChecks,
-    loadBalancers: topology.loadBalancers.filter(({ id }) => data.balancerAddresses[id] !== undefined),
+    loadBalancers: topology.loadBalancers.filter(({ id, internal }) => !internal && data.balancerAddresses[id] !== undefined),
     profile,
     probe: wanProbe(wan.dial, plan),
     regionOf: (fqdn) => topology.cells.find(({ region }) => fqdn === `${region}.${deployment.domain}`)?.region,
@@ -105,6 +109,14 @@ export async function startWorld(options: WorldOptions): Promise<World> {
     setLink: links.set,
     isolate: (region, mode = 'blackhole') => links.isolate(region, mode),
     restore: links.restore,
+    cut: (between, isolated) => {
+      links.restore()
+      for (const [one, other] of between) {
+        links.set(one, other, { mode: 'blackhole' })
+        links.set(other, one, { mode: 'blackhole' })
+      }
+      for (const place of isolated) links.isolate(place, 'blackhole')
+    },
     setTarget: targets.set,
     flushDns: wan.flushDns,
     close: async () => {
@@ -115,8 +127,10 @@ export async function startWorld(options: WorldOptions): Promise<World> {
   }
 }
 
-function balancerAddresses({ cells }: Topology, address: (region: string) => string): Record<string, string[]> {
-  return Object.fromEntries(cells.map(({ loadBalancer, region }) => [loadBalancer, [address(region)]]))
+function balancerAddresses({ cells, loadBalancers }: Topology, address: (region: string) => string): Record<string, string[]> {
+  const inside = loadBalancers.filter(({ internal }) => internal).map(({ id }): [string, string[]] => [id, [PRIVATE_ADDRESS]])
+  const outside = cells.map(({ loadBalancer, region }): [string, string[]] => [loadBalancer, [address(region)]])
+  return Object.fromEntries([...inside, ...outside])
 }
 
 /** Load balancers are looked up at each connection, because a gateway that starts again has another port. */

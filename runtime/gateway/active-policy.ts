@@ -1,10 +1,14 @@
+import { hash } from 'node:crypto'
 import { isIP } from 'node:net'
 import { Ajv, type ValidateFunction } from 'ajv'
+import canonicalize from 'canonicalize'
+import { createScanner, type Scanner } from '../dlp/scan.ts'
 import type { Issuer, TrustedIssuers } from '../identity/verify-token.ts'
+import type { JsonObject } from '../model/call.ts'
 import type { Tenant } from '../model/zones.ts'
 import type { ActiveBundle } from '../policy/bundle.ts'
 import { type ActiveAgent, type Tool, type ToolAction, toolZones } from '../policy/bundle-data.ts'
-import type { Directory } from '../policy/directory.ts'
+import type { Client, Directory } from '../policy/directory.ts'
 import type { PolicyEvaluator } from '../policy/evaluate.ts'
 import type { PolicyInput } from '../policy/policy-io.ts'
 
@@ -23,9 +27,18 @@ export interface ActivePolicy extends TrustedIssuers {
   /** When the first of bundle and directory expires. */
   notAfterMs: number
   evaluator: PolicyEvaluator
+  /** Looks for the data classes that are built in and those that the documents add. */
+  scanner: Scanner
+  /** Names of the data classes that the documents add. */
+  declaredClasses: ReadonlySet<string>
   agents: ReadonlyMap<string, ActiveAgent>
   tools: ReadonlyMap<string, ActiveTool>
   zones: Directory['zones']
+  grants: Directory['grants']
+  /** Ids of kill switches that no longer hold. */
+  lifted: ReadonlySet<string>
+  /** By agent. */
+  clients: ReadonlyMap<string, Client>
   /** What policy is told of each tenant, by id. */
   tenantFacts: ReadonlyMap<string, PolicyInput['tenant']>
   /** Zone of each region. */
@@ -40,6 +53,10 @@ export interface Endpoint {
 }
 
 export interface ActiveTool {
+  /** Name of the credentials that the tool is called with. */
+  credentialRef: string | null
+  /** What the tool must serve as its own description; null when nobody pinned it. */
+  definition: Tool['definition']
   /** By region. */
   endpoints: ReadonlyMap<string, Endpoint>
   actions: ReadonlyMap<string, ActiveAction>
@@ -49,6 +66,10 @@ export interface ActiveAction extends ToolAction {
   accepts: ValidateFunction
   /** What policy is told of the action: the same object for every call, so that it is serialized once. */
   facts: NonNullable<PolicyInput['tool']>
+  /** The same when the tool is no longer the one that was registered. */
+  driftedFacts: NonNullable<PolicyInput['tool']>
+  /** SHA-256 of the schema's RFC 8785 form: an approval holds for this schema and no other. */
+  schemaDigest: string
 }
 
 /** @throws when a tool's schema does not compile: such a bundle is not activated */
@@ -64,9 +85,14 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
     issuedAtMs: Math.min(bundle.notBeforeMs, directory.notBeforeMs),
     notAfterMs: Math.min(bundle.notAfterMs, directory.notAfterMs),
     evaluator,
+    scanner: createScanner({ custom: bundle.classes }),
+    declaredClasses: new Set(bundle.classes.map(({ name }) => name)),
     agents: bundle.agents,
     tools: new Map([...bundle.tools].map(([name, tool]) => [name, activeTool(tool, directory, ajv)])),
     zones: directory.zones,
+    grants: directory.grants,
+    lifted: new Set(directory.lifted),
+    clients: new Map(directory.clients.map((client) => [client.agent, client])),
     zoneOfRegion: new Map(Object.entries(directory.zones).flatMap(([zone, regions]) => regions.map((region) => [region, zone] as const))),
     issuers: new Map(directory.issuers.map((issuer): [string, Issuer] => [issuer.iss, issuer])),
     tenants: directory.tenants,
@@ -76,16 +102,21 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
 
 function activeTool(tool: Tool, directory: Directory, ajv: Ajv): ActiveTool {
   const zones = toolZones(tool, directory.zones)
-  const activeAction = (name: string, action: ToolAction): ActiveAction => ({
-    ...action,
-    accepts: ajv.compile(action.schema),
-    // Nobody watches a tool's definition yet, so none is known to have drifted.
-    facts: { name: tool.name, action: name, effect: action.effect, zones, risk: action.risk, drift: false },
-  })
+  const activeAction = (name: string, action: ToolAction): ActiveAction => {
+    const facts = { name: tool.name, action: name, effect: action.effect, zones, risk: action.risk, drift: false }
+    const accepts = ajv.compile(action.schema)
+    return { ...action, accepts, facts, driftedFacts: { ...facts, drift: true }, schemaDigest: digestOf(action.schema) }
+  }
   return {
+    credentialRef: tool.credentialRef,
+    definition: tool.definition,
     endpoints: new Map([...tool.endpoints].map(([region, url]) => [region, { region, url, host: hostOf(url) }])),
     actions: new Map([...tool.actions].map(([name, action]) => [name, activeAction(name, action)])),
   }
+}
+
+function digestOf(schema: JsonObject): string {
+  return hash('sha256', canonicalize(schema) ?? '')
 }
 
 function factsOf({ id, zone, homeRegion, binding, mode }: Tenant): PolicyInput['tenant'] {

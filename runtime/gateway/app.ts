@@ -1,4 +1,4 @@
-import fastify, { type FastifyInstance, type FastifyReply, LogController } from 'fastify'
+import fastify, { type FastifyInstance, type FastifyPluginAsync, type FastifyReply, LogController } from 'fastify'
 import { AegisError } from '../model/codes.ts'
 import type { Dialer } from '../model/ports.ts'
 import { decisionApi } from './doors/decision-api.ts'
@@ -15,6 +15,9 @@ export interface GatewayParts {
   enforcer: Enforcer
   dialer: Dialer
   health: Health
+  /** Doors for what is no call: approvals, outcomes, tokens. */
+  besides: readonly FastifyPluginAsync[]
+  mtlsHeader?: string | undefined
   /** Most calls in flight; more are refused with `overloaded`. */
   maxInFlight: number
 }
@@ -30,7 +33,16 @@ const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
 
 /** The gateway without a port: tests inject, `server.ts` listens. */
-export function buildGateway({ region, version, enforcer, dialer, health, maxInFlight }: GatewayParts): FastifyInstance {
+export function buildGateway({
+  region,
+  version,
+  enforcer,
+  dialer,
+  health,
+  besides,
+  mtlsHeader,
+  maxInFlight,
+}: GatewayParts): FastifyInstance {
   const app = fastify({
     // One line for each failure is written by the doors; a line for each request would cost more than the decision.
     logger: { level: 'error' },
@@ -49,6 +61,7 @@ export function buildGateway({ region, version, enforcer, dialer, health, maxInF
     routerOptions: { maxParamLength: 128 },
   })
   app.decorate('region', region)
+  app.decorate('mtlsHeader', mtlsHeader)
   app.decorateRequest('arrival')
 
   app.register(healthDoor(health))
@@ -57,6 +70,7 @@ export function buildGateway({ region, version, enforcer, dialer, health, maxInF
     limitInFlight(calls, maxInFlight)
     calls.register(decisionApi(enforcer))
     calls.register(toolProxy(enforcer, dialer))
+    for (const door of besides) calls.register(door)
   })
   app.setNotFoundHandler((_request, reply) => reply.code(404).send(errorBody(new AegisError('not_found'), undefined, region)))
   // Node would answer `100 Continue` before anyone was authenticated, and so invite a body that must not come here.

@@ -15,6 +15,13 @@ const dnsServers = z.string().transform((text, context) => {
   return servers
 })
 
+/** Where people hear of approvals that wait for them. Each carries ids, tool, risk and a link, never data. */
+const notifyTarget = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('webhook'), url, key: name, secret: z.string().min(32) }),
+  z.strictObject({ kind: z.literal('slack'), url }),
+  z.strictObject({ kind: z.literal('sns'), topic_arn: z.string().startsWith('arn:') }),
+])
+
 // Every variable that the gateway reads. The first group stands in the task definition of every region.
 const environmentSchema = z.object({
   AEGIS_ENVIRONMENT: name,
@@ -33,6 +40,23 @@ const environmentSchema = z.object({
   AEGIS_BUNDLE_BUCKET: name,
   AEGIS_GLOBAL_TABLE: name,
   AEGIS_REGION_STATE_TABLE: name,
+  AEGIS_APPROVALS_TABLE: name,
+  AEGIS_CHAINS_TABLE: name,
+  AEGIS_SLICES_TABLE: name,
+  AEGIS_IDEMPOTENCY_TABLE: name,
+  /** KMS keys of the region: id, ARN or alias. */
+  AEGIS_TOKEN_KEY: name,
+  AEGIS_APPROVAL_KEY: name,
+  AEGIS_DATA_PROTECTION_KEY: name,
+  /** Role that alone may sign with the data-protection key: taken when a data protection officer approves. */
+  AEGIS_DATA_PROTECTION_ROLE: name,
+  /** Keys the zone's pseudonyms. A secret: the same in every region of the zone, and in no other. */
+  AEGIS_PSEUDONYM_KEY: z.string().min(32),
+  /** Port of the operators' own listener. */
+  AEGIS_OPERATOR_PORT: port,
+  /** OpenID provider of the zone's operators, and what their tokens must be for. */
+  AEGIS_OPERATOR_ISSUER: url,
+  AEGIS_OPERATOR_AUDIENCE: url,
   AEGIS_BUNDLE_WARN_AGE_H: z.coerce.number().positive(),
   AEGIS_SPOOL_DIR: name,
   AWS_REGION: name,
@@ -42,6 +66,14 @@ const environmentSchema = z.object({
   AEGIS_DNS_SERVERS: dnsServers.optional(),
   /** HTTP proxy that every tool connection goes through, by CONNECT to a checked address. Default: direct. */
   AEGIS_EGRESS_PROXY: url.optional(),
+  AEGIS_NOTIFY: jsonText.pipe(z.array(notifyTarget).max(16)).default([]),
+  /** A service that finds names of people and places, which no pattern does. Default: none. */
+  AEGIS_NER_URL: url.optional(),
+  /** Header in which the load balancer, and nobody else, passes a client's certificate. Default: none is believed. */
+  AEGIS_MTLS_HEADER: z
+    .string()
+    .regex(/^[a-z][a-z0-9-]*$/)
+    .optional(),
   /** Most calls in flight; more are refused with `overloaded`. */
   AEGIS_MAX_IN_FLIGHT: z.coerce.number().int().positive().default(1000),
   /** Standard OpenTelemetry variables: export is off unless one of them names an exporter. */
@@ -78,6 +110,19 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     bundleBucket: e.AEGIS_BUNDLE_BUCKET,
     globalTable: e.AEGIS_GLOBAL_TABLE,
     regionStateTable: e.AEGIS_REGION_STATE_TABLE,
+    approvalsTable: e.AEGIS_APPROVALS_TABLE,
+    chainsTable: e.AEGIS_CHAINS_TABLE,
+    slicesTable: e.AEGIS_SLICES_TABLE,
+    idempotencyTable: e.AEGIS_IDEMPOTENCY_TABLE,
+    keys: { token: e.AEGIS_TOKEN_KEY, approval: e.AEGIS_APPROVAL_KEY, dataProtection: e.AEGIS_DATA_PROTECTION_KEY },
+    dataProtectionRole: e.AEGIS_DATA_PROTECTION_ROLE,
+    pseudonymSecret: e.AEGIS_PSEUDONYM_KEY,
+    operatorPort: e.AEGIS_OPERATOR_PORT,
+    operatorIssuer: e.AEGIS_OPERATOR_ISSUER,
+    operatorAudience: e.AEGIS_OPERATOR_AUDIENCE,
+    notify: e.AEGIS_NOTIFY,
+    nerUrl: e.AEGIS_NER_URL,
+    mtlsHeader: e.AEGIS_MTLS_HEADER,
     bundleWarnAgeMs: e.AEGIS_BUNDLE_WARN_AGE_H * 3_600_000,
     spoolDir: e.AEGIS_SPOOL_DIR,
     dnsServers: e.AEGIS_DNS_SERVERS,

@@ -1,62 +1,116 @@
-import { randomUUID } from 'node:crypto'
 import type { TokenVerifier } from '../identity/verify-token.ts'
-import type { DoorName, ToolCall } from '../model/call.ts'
+import type { DoorName, JsonObject, Principal, ToolCall } from '../model/call.ts'
 import { AegisError } from '../model/codes.ts'
-import type { Clock, Resolver } from '../model/ports.ts'
+import { newDecisionId } from '../model/decision-id.ts'
+import type { Clock } from '../model/ports.ts'
 import type { Verdict } from '../model/verdict.ts'
 import type { DecisionTelemetry } from '../telemetry/telemetry.ts'
 import type { ActivePolicy } from './active-policy.ts'
 import type { Arrival } from './arrival.ts'
+import { callKey, type KeyedCall, type StoredResponse } from './idempotency.ts'
 import type { Ending, Journal } from './journal.ts'
-import { authenticate } from './stages/authenticate.ts'
-import { type Decision, decide } from './stages/decide.ts'
-import type { Place } from './stages/judge.ts'
+import type { Services } from './services.ts'
+import { authenticate, type Credentials } from './stages/authenticate.ts'
+import { begin, type Decision, decide, type Judging } from './stages/decide.ts'
+import { verdictOf } from './verdict-of.ts'
 
 export interface EnforcerOptions {
-  place: Place
+  /** Name of this process in decision ids. */
+  node: string
+  services: Services
   active: () => ActivePolicy | undefined
   verifier: TokenVerifier
-  resolver: Resolver
   journal: Journal
   telemetry: DecisionTelemetry
   clock: Clock
+  /** Most calls of one tenant that are judged at once: one tenant must not take the whole gateway. */
+  maxPerTenant: number
 }
+
+/** What a tool answered, or was found not to. `unknown`: it may have acted, so it counts as if it had. */
+export type ToolOutcome = 'executed' | 'not_executed' | 'unknown'
 
 export interface Decided {
   verdict: Verdict
+  /** What may leave, when `enforced` lets something leave: rewritten where policy says so. */
+  arguments: JsonObject
+  /** The action's destination is an argument: the call itself is the request. */
+  urlAction: boolean
+  credentialRef: string | null
+  /** A keyed call that was forwarded before: answer this, and forward nothing. */
+  replay: StoredResponse | undefined
+  /** The answer itself must wait for the record: an approval was used up. */
+  redeemed: boolean
   /** Resolves when the record is on disk: nothing with an effect may happen before. */
-  recorded: () => Promise<void>
+  recorded(): Promise<void>
+  /** Before the first byte leaves: a keyed call is marked, so that it is never forwarded twice. @throws AegisError */
+  forwarding(): Promise<void>
+  responded(response: StoredResponse): Promise<void>
+  /** What became of the call, from a door that knows. */
+  settle(outcome: ToolOutcome): void
 }
 
 /** The way of a call: every door leads through here, and holds no rule of its own. */
 export interface Enforcer {
   arrive(door: DoorName, headers: { traceparent?: string; tracestate?: string }): Arrival
   /** Authenticates from headers alone. @throws AegisError */
-  admit(arrival: Arrival, authorization: string | undefined): Promise<void>
+  admit(arrival: Arrival, credentials: Credentials): Promise<void>
+  /** The same for what is no call: an agent asks about its approval, or says what became of a decision. @throws AegisError */
+  identify(credentials: Credentials): Promise<{ principal: Principal; policy: ActivePolicy }>
   /** Decides an admitted call and records the verdict. @throws AegisError */
   decide(arrival: Arrival, call: ToolCall): Promise<Decided>
   /** Records a refusal. @returns the error to answer with: `audit_unavailable` when even the record failed */
   refuse(arrival: Arrival, error: unknown): AegisError
 }
 
-export function createEnforcer({ place, active, verifier, resolver, journal, telemetry, clock }: EnforcerOptions): Enforcer {
-  return {
-    arrive: (door, headers) => ({ decisionId: randomUUID(), door, startedMs: clock.monotonic(), span: telemetry.start(headers) }),
+export function createEnforcer(options: EnforcerOptions): Enforcer {
+  const { node, services, active, verifier, journal, telemetry, clock, maxPerTenant } = options
+  const places = tenantPlaces(maxPerTenant)
 
-    async admit(arrival, authorization) {
-      const policy = inForce(active(), clock)
-      const principal = await authenticate(authorization, policy, verifier, place.region)
-      arrival.admitted = { principal, policy }
+  const identify = async (credentials: Credentials) => {
+    const policy = inForce(active(), clock)
+    return { principal: await authenticate(credentials, policy, verifier, services), policy }
+  }
+
+  const judged = async (arrival: Arrival, call: ToolCall, principal: Principal, policy: ActivePolicy): Promise<Decided> => {
+    const judging = begin(call, principal, policy, services, arrival.decisionId)
+    refuseOverRate(judging)
+    // What is killed now is refused now, whatever its key was answered before.
+    const keyed = judging.enriched.kill === undefined ? await beginKeyed(judging) : undefined
+    if (keyed !== undefined && keyed.state === 'replay') return replayed(keyed, judging, journal)
+    const decision = await decide(judging).catch(async (error) => {
+      await keyed?.abandon()
+      throw error
+    })
+    const verdict = verdictOf(arrival.decisionId, decision, policy, services.place, clock.monotonic() - arrival.startedMs)
+    const recorded = await kept(arrival, decision, verdict, keyed, journal)
+    return decidedOf({ judging, decision, verdict, recorded, keyed })
+  }
+
+  return {
+    arrive: (door, headers) => ({
+      decisionId: newDecisionId(node),
+      door,
+      startedMs: clock.monotonic(),
+      span: telemetry.start(headers),
+    }),
+
+    async admit(arrival, credentials) {
+      arrival.admitted = await identify(credentials)
     },
+
+    identify,
 
     async decide(arrival, call) {
       arrival.call = call
       if (arrival.admitted === undefined) throw new AegisError('invalid_token')
-      refuseWhatIsNotKept(call)
       const { principal, policy } = arrival.admitted
-      const decision = await decide(call, principal, policy, { place, resolver, clock })
-      const verdict = verdictOf(arrival, decision, policy, place, clock.monotonic() - arrival.startedMs)
-      return { verdict, recorded: journal.verdict(arrival, endingOf(decision)) }
+      const leave = places.enter(principal.tenant)
+      try {
+        return await judged(arrival, call, principal, policy)
+      } finally {
+        leave()
+      }
     },
 
     refuse: (arrival, error) => journal.refusal(arrival, error),
@@ -69,36 +123,130 @@ function inForce(policy: ActivePolicy | undefined, clock: Clock): ActivePolicy {
   return policy
 }
 
-/** To pass over one of these in silence would forward a call that its caller believes is bound or deduplicated. */
-function refuseWhatIsNotKept({ chain, approval, idempotencyKey }: ToolCall): void {
-  if (chain === undefined && approval === undefined && idempotencyKey === undefined) return
-  throw new AegisError('malformed_call', 'this version takes no chain, approval or idempotency key')
+/** A document's rate is softened like its other rules. */
+function refuseOverRate({ enriched, services }: Judging): void {
+  const { agent, call, mode, tenant } = enriched
+  if (agent === undefined) return
+  const taken = services.rates.take(agent, call.tool, call.action)
+  if (taken.ok) return
+  if (mode === 'shadow') services.telemetry.softened(tenant.id, call.tool, [{ code: 'rate_limited', rule: 'rate' }])
+  else throw new AegisError('rate_limited', undefined, { retryAfterS: taken.retryAfterS })
 }
 
-function verdictOf(arrival: Arrival, decided: Decision, policy: ActivePolicy, place: Place, totalMs: number): Verdict {
-  const { decision, enforced, mode, reasons, tenantZone, route, stagesMs } = decided
+async function beginKeyed({ enriched, services, decisionId }: Judging) {
+  const { call, principal, tenant, registered } = enriched
+  if (call.idempotencyKey === undefined) return undefined
+  const promotedAtMs = services.homes.promotedAtMs(tenant.id)
+  return services.idempotency.begin({
+    tenant: tenant.id,
+    agent: principal.agentId,
+    tool: call.tool,
+    action: call.action,
+    key: call.idempotencyKey,
+    digest: callKey(call),
+    decisionId,
+    hasApproval: call.approval !== undefined,
+    holds: services.homes.holds(tenant, principal),
+    toolIdempotent: registered?.action.idempotent ?? false,
+    ...(promotedAtMs !== undefined && { promotedAtMs }),
+  })
+}
+
+/** The verdict of the first call with this key. */
+async function replayed(
+  { verdict, response }: Extract<KeyedCall, { state: 'replay' }>,
+  { enriched }: Judging,
+  journal: Journal,
+): Promise<Decided> {
+  const { principal, call, registered } = enriched
+  await journal.write({
+    kind: 'idempotency.replayed',
+    actor: principal.agentId,
+    tenant: principal.tenant,
+    decisionId: verdict.decision_id,
+    facts: { tool: call.tool, action: call.action },
+  })
   return {
-    decision_id: arrival.decisionId,
-    decision,
-    enforced,
-    mode,
-    reasons,
-    policy_version: policy.revision,
-    region: place.region,
-    zone: place.zone,
-    tenant_zone: tenantZone,
-    ...(route !== undefined && { route }),
-    timing_us: {
-      total: microseconds(totalMs),
-      enrich: microseconds(stagesMs.enrich),
-      policy: microseconds(stagesMs.policy),
-      guard: microseconds(stagesMs.guard),
+    verdict,
+    arguments: verdict.arguments ?? call.arguments,
+    urlAction: registered?.action.roles.url !== undefined,
+    credentialRef: registered?.tool.credentialRef ?? null,
+    replay: response,
+    redeemed: false,
+    recorded: async () => {},
+    // The first call said that bytes may leave, and nobody knows whether they did.
+    forwarding: async () => {
+      throw new AegisError('outcome_unknown')
+    },
+    responded: async () => {},
+    settle: () => {},
+  }
+}
+
+/** Stores the verdict under its key, then records it: an allow that a second call could not find again would be given twice. */
+async function kept(
+  arrival: Arrival,
+  decision: Decision,
+  verdict: Verdict,
+  keyed: Extract<KeyedCall, { state: 'new' }> | undefined,
+  journal: Journal,
+): Promise<() => Promise<void>> {
+  try {
+    await keyed?.finish(verdict, { open: decision.enforced === 'approval_needed' })
+    return journal.verdict(arrival, endingOf(decision))
+  } catch (error) {
+    decision.reservation?.release()
+    await keyed?.abandon()
+    throw error
+  }
+}
+
+interface Kept {
+  judging: Judging
+  decision: Decision
+  verdict: Verdict
+  recorded: () => Promise<void>
+  keyed: Extract<KeyedCall, { state: 'new' }> | undefined
+}
+
+function decidedOf({ judging, decision, verdict, recorded, keyed }: Kept): Decided {
+  const { call, registered } = judging.enriched
+  return {
+    verdict,
+    arguments: decision.payload?.arguments ?? call.arguments,
+    urlAction: registered?.action.roles.url !== undefined,
+    credentialRef: registered?.tool.credentialRef ?? null,
+    replay: undefined,
+    redeemed: decision.redeemed,
+    recorded,
+    forwarding: async () => keyed?.forwarding(),
+    responded: async (response) => keyed?.response(response),
+    settle(outcome) {
+      if (outcome === 'not_executed') decision.reservation?.release()
+      else decision.reservation?.settle()
     },
   }
 }
 
-function endingOf({ decision, enforced, mode, reasons, route, stagesMs }: Decision): Ending {
-  return { decision, enforced, mode, reasons, routeRegion: route?.region ?? null, policyNs: Math.round(stagesMs.policy * 1e6) }
+function endingOf({ decision, enforced, mode, reasons, dataClasses, approvalId, chain, route, stagesMs }: Decision): Ending {
+  const routeRegion = route?.region ?? null
+  return { decision, enforced, mode, reasons, dataClasses, approvalId, chain, routeRegion, policyNs: Math.round(stagesMs.policy * 1e6) }
 }
 
-const microseconds = (ms: number) => Math.round(ms * 1000)
+/** Counts the calls of each tenant that are under way. */
+function tenantPlaces(max: number) {
+  const taken = new Map<string, number>()
+  return {
+    /** @returns what frees the place. @throws AegisError overloaded */
+    enter(tenant: string): () => void {
+      const now = (taken.get(tenant) ?? 0) + 1
+      if (now > max) throw new AegisError('overloaded', 'the tenant has as many calls under way as it may have')
+      taken.set(tenant, now)
+      return () => {
+        const left = (taken.get(tenant) ?? 1) - 1
+        if (left === 0) taken.delete(tenant)
+        else taken.set(tenant, left)
+      }
+    },
+  }
+}

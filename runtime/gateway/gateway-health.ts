@@ -7,6 +7,10 @@ export interface GatewayHealthOptions {
   policies: Pick<Activation, 'current' | 'regionalStateSeenAt'>
   spool: Pick<Spool, 'healthy'>
   clock: Clock
+  /** Whether tenants that are pinned to this region are served. It does not make the region unready: others are served all the same. */
+  regionBound: () => 'ready' | 'starting'
+  /** Whether the kill switches were ever read: before that every call is refused. */
+  killsKnown: () => boolean
   /** From this age of bundle or directory on, `ready` says so. */
   warnAgeMs: number
   /** The region is unhealthy when its own table has not answered for this long. */
@@ -18,13 +22,15 @@ export function gatewayHealth({
   policies,
   spool,
   clock,
+  regionBound,
+  killsKnown,
   warnAgeMs,
   stateSilentMs = 5000,
 }: GatewayHealthOptions): Health & { leave(): void } {
   let leaving = false
   const ready = () => {
     const active = policies.current()
-    return !leaving && active !== undefined && clock.now() < active.notAfterMs
+    return !leaving && active !== undefined && clock.now() < active.notAfterMs && killsKnown()
   }
   return {
     leave() {
@@ -42,6 +48,7 @@ export function gatewayHealth({
       const ageMs = Math.max(0, clock.now() - active.issuedAtMs)
       return {
         policy_version: active.revision,
+        region_bound: regionBound(),
         bundle_seq: active.bundleSeq,
         directory_seq: active.directorySeq,
         age_s: Math.round(ageMs / 1000),

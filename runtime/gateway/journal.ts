@@ -1,4 +1,5 @@
-import { type LogIdentity, type RecordFacts, recordFrame, recordLine } from '../evidence/record.ts'
+import type { EventLog } from '../evidence/event.ts'
+import { eventLine, type LogIdentity, type RecordFacts, recordFrame, recordLine } from '../evidence/record.ts'
 import type { Spool } from '../evidence/spool.ts'
 import { AegisError } from '../model/codes.ts'
 import type { Clock } from '../model/ports.ts'
@@ -6,10 +7,13 @@ import type { DecisionTelemetry } from '../telemetry/telemetry.ts'
 import type { Arrival } from './arrival.ts'
 
 /** How a call ended: with a verdict, or with an error. */
-export type Ending = Pick<RecordFacts, 'decision' | 'enforced' | 'error' | 'mode' | 'reasons' | 'routeRegion' | 'policyNs'>
+export type Ending = Pick<
+  RecordFacts,
+  'decision' | 'enforced' | 'error' | 'mode' | 'reasons' | 'routeRegion' | 'policyNs' | 'dataClasses' | 'approvalId' | 'chain'
+>
 
-/** Leaves one record, one span and one metric for every call. */
-export interface Journal {
+/** Leaves one record, one span and one metric for every call, and a record for every other act. */
+export interface Journal extends EventLog {
   /** @returns resolves when the record is on disk. @throws AegisError audit_unavailable when the record cannot be taken */
   verdict(arrival: Arrival, ending: Ending): () => Promise<void>
   /** @returns the error to answer with: `audit_unavailable` when even the record of the refusal failed */
@@ -40,7 +44,6 @@ export function decisionJournal({ identity, spool, telemetry, clock, strangers =
       unrecorded,
       timestampMs: clock.now(),
       principal: arrival.admitted?.principal,
-      dataClasses: [],
       durationNs: Math.round(durationMs * 1e6),
     })
     const seq = spool.append(line, options)
@@ -52,6 +55,11 @@ export function decisionJournal({ identity, spool, telemetry, clock, strangers =
     telemetry.end(arrival.span, { ...known(arrival), ...ending, codes: codesOf(ending), durationMs: clock.monotonic() - arrival.startedMs })
 
   return {
+    async write(event) {
+      const seq = spool.append(eventLine(identity, spool.nextSeq, clock.now(), event))
+      await spool.synced(seq)
+    },
+
     verdict(arrival, ending) {
       const seq = record(arrival, ending)
       arrival.decided = true
@@ -116,7 +124,18 @@ function known({ decisionId, door, call, admitted }: Arrival) {
 }
 
 function refusalOf({ code }: AegisError): Ending {
-  return { decision: 'error', enforced: 'deny', error: code, mode: 'enforce', reasons: [], routeRegion: null, policyNs: 0 }
+  return {
+    decision: 'error',
+    enforced: 'deny',
+    error: code,
+    mode: 'enforce',
+    reasons: [],
+    routeRegion: null,
+    policyNs: 0,
+    dataClasses: [],
+    approvalId: null,
+    chain: null,
+  }
 }
 
 function codesOf({ error, reasons }: Ending): string[] {

@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { KMSClient } from '@aws-sdk/client-kms'
 import { S3Client } from '@aws-sdk/client-s3'
+import { STSClient } from '@aws-sdk/client-sts'
 import closeWithGrace from 'close-with-grace'
 import { openSpool } from '../evidence/spool.ts'
-import { tokenVerifier } from '../identity/verify-token.ts'
 import { parseTrustRoot } from '../policy/trust.ts'
 import { regionalHighWater } from '../state/high-water.ts'
 import { s3ObjectStore } from '../state/object-store.ts'
-import { decisionTelemetry, startTelemetry } from '../telemetry/telemetry.ts'
+import { startTelemetry } from '../telemetry/telemetry.ts'
 import { activation, pointerReader } from './activation.ts'
-import { buildGateway } from './app.ts'
+import { assemble } from './assembly.ts'
 import { systemClock as clock } from './clock.ts'
 import { type GatewayConfig, loadConfig } from './config.ts'
-import { createEnforcer } from './enforcer.ts'
 import { gatewayHealth } from './gateway-health.ts'
-import { decisionJournal } from './journal.ts'
 import { pinnedDialer } from './net/dialer.ts'
 import { dnsResolver } from './net/resolver.ts'
 
@@ -42,6 +41,7 @@ async function serve(config: GatewayConfig): Promise<void> {
   const identity = { log: `${region}-${randomUUID().slice(0, 13)}`, region, zone, version }
   const spool = await openSpool({ directory: config.spoolDir, log: identity.log })
 
+  const log = (event: object) => console.log(JSON.stringify({ time: new Date().toISOString(), region, ...event }))
   const requestHandler = { connectionTimeout: REGIONAL_TIMEOUT_MS, requestTimeout: REGIONAL_TIMEOUT_MS }
   const dynamodb = new DynamoDBClient({ maxAttempts: 2, requestHandler })
   // Path style, because the bucket's name must not become a host name that some resolver has to know.
@@ -55,32 +55,42 @@ async function serve(config: GatewayConfig): Promise<void> {
     pointer: pointerReader(dynamodb, config.globalTable, region, config.ring),
     objects: s3ObjectStore(s3, config.bundleBucket),
     highWater: regionalHighWater(dynamodb, config.regionStateTable),
-    log: (event) => console.log(JSON.stringify({ time: new Date().toISOString(), region, ...event })),
+    log,
   })
-  const health = gatewayHealth({ policies, spool, clock, warnAgeMs: config.bundleWarnAgeMs })
   const dialer = pinnedDialer({ proxy: config.egressProxy })
-  const telemetry = decisionTelemetry()
-  const enforcer = createEnforcer({
-    place: { region, zone },
-    active: policies.current,
-    verifier: tokenVerifier({ zone, zoneUrl: config.zoneUrl, globalUrl: config.globalUrl, clock }),
-    resolver: dnsResolver({ servers: config.dnsServers, clock }),
-    journal: decisionJournal({ identity, spool, telemetry, clock }),
-    telemetry,
-    clock,
-  })
-  const app = buildGateway({ region, version, enforcer, dialer, health, maxInFlight: config.maxInFlight })
+  const assembly = assemble(
+    config,
+    {
+      dynamodb,
+      kms: new KMSClient({ maxAttempts: 2, requestHandler }),
+      sts: new STSClient({ maxAttempts: 2, requestHandler }),
+      spool,
+      resolver: dnsResolver({ servers: config.dnsServers, clock }),
+      dialer,
+      clock,
+      active: policies.current,
+      identity,
+      log,
+    },
+    (known) => gatewayHealth({ policies, spool, clock, warnAgeMs: config.bundleWarnAgeMs, ...known }),
+  )
+  const { app, operator, health } = assembly
   const stopPolling = policies.start(POLL_INTERVAL_MS)
+  const stopLooking = assembly.start()
 
   closeWithGrace({ delay: 20_000, logger: false }, async ({ err }) => {
     if (err !== undefined) console.error(err)
     health.leave()
-    await app.close()
+    await Promise.all([app.close(), operator.close()])
+    // What is left of budget leases goes back to the region's slices while its table is still asked.
+    await stopLooking()
     await stopPolling()
     await dialer.close()
     await spool.close()
     await stopTelemetry?.()
   })
+  // Operators first: whoever sees that agents are served can also stop them.
+  await operator.listen({ host: config.host, port: config.operatorPort })
   const address = await app.listen({ host: config.host, port: config.port })
   console.log(JSON.stringify({ time: new Date().toISOString(), region, event: 'listening', address }))
 }

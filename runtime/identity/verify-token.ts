@@ -1,14 +1,18 @@
 import { hash } from 'node:crypto'
-import { decodeProtectedHeader, errors, importJWK, type JWK, jwtVerify } from 'jose'
+import { errors, importJWK, type JWK, jwtVerify } from 'jose'
 import { z } from 'zod'
 import type { Principal } from '../model/call.ts'
 import { AegisError } from '../model/codes.ts'
 import type { Clock } from '../model/ports.ts'
 import { GLOBAL_ZONE, type Tenant } from '../model/zones.ts'
+import { base64url } from '../policy/trust.ts'
+import { decodeJsonPart, splitCompactJws } from './compact-jws.ts'
+import { type DpopVerifier, dpopVerifier } from './dpop.ts'
 
 /** A region's token service, as the signed directory names it. */
 export interface Issuer {
   iss: string
+  region: string
   zone: string
   keys: readonly JWK[]
 }
@@ -19,8 +23,23 @@ export interface TrustedIssuers {
   tenants: ReadonlyMap<string, Tenant>
 }
 
+/** How the caller shows that the token is its own. A token that is bound to a key or certificate is worth nothing without it. */
+export interface SenderProof {
+  /** Authentication scheme that the token came under (RFC 6750; RFC 9449, section 7.1). */
+  scheme: 'bearer' | 'dpop'
+  /** The DPoP header. */
+  dpop?: string
+  method: string
+  /** The path that was called, or its public URL: the path is compared with this gateway's own names, never with a Host header. */
+  url: string
+  /** `x5t#S256` of the client certificate, from a load balancer that is believed. */
+  certificate?: string
+}
+
 export interface TokenVerifierOptions {
   zone: string
+  /** The region's own public URL: DPoP proofs name it, the zone's or the global one. */
+  regionUrl: string
   /** Audience of zone tokens. */
   zoneUrl: string
   /** Audience of tokens of tenants with binding none. */
@@ -32,16 +51,14 @@ export interface TokenVerifierOptions {
 
 export interface TokenVerifier {
   /**
-   * Checks in this order: issuer and signature, tenant, audience, zone.
-   * @throws AegisError invalid_token, wrong_audience or wrong_zone
+   * Checks in this order: issuer and signature, tenant, audience, zone, then that the sender is the one that the token is bound to.
+   * @throws AegisError invalid_token, wrong_audience or wrong_zone; overloaded when a proof cannot be remembered
    */
-  verify(token: string, trusted: TrustedIssuers): Principal | Promise<Principal>
+  verify(token: string, trusted: TrustedIssuers, proof: SenderProof): Principal | Promise<Principal>
 }
 
 const CLOCK_SKEW_S = 30
 const MAX_TOKEN_CHARS = 4096
-// jose also takes base64url with padding or spaces, which gives one signature many spellings (RFC 7515 has none of them).
-const COMPACT_JWS = /^[\w-]+\.[\w-]+\.[\w-]+$/
 
 // A lone surrogate has no UTF-8, so a record with one could not be hashed (RFC 8785).
 const text = z
@@ -59,29 +76,43 @@ const claimsSchema = z.object({
   exp: z.int(),
   iat: z.int().optional(),
   sid: text.optional(),
-  // Sender-constrained tokens are refused until their proof can be checked: ignoring `cnf` would make them bearer tokens.
-  cnf: z.undefined().optional(),
+  // Closed, and never empty: a way of binding that is not known here would make a bound token a bearer token (RFC 7800, section 3.1).
+  cnf: z
+    .strictObject({ jkt: base64url.optional(), 'x5t#S256': base64url.optional() })
+    .refine((cnf) => Object.keys(cnf).length > 0, 'is bound to nothing')
+    .optional(),
 })
 type Claims = z.infer<typeof claimsSchema>
 
+/** What a signature proves, which holds for every use of a token. Who uses it is proven each time. */
+interface Verified {
+  principal: Principal
+  boundTo: NonNullable<Claims['cnf']>
+}
+
 export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
-  const { clock, cacheSize = 10_000 } = options
+  const { clock, regionUrl, zoneUrl, globalUrl, cacheSize = 10_000 } = options
+  const dpop = dpopVerifier({ baseUrls: [regionUrl, zoneUrl, globalUrl], clock })
   // A verified token costs 2 us the second time instead of 100. A new directory forgets all: it may have removed a key.
-  let verified = new Map<string, Principal>()
+  let verified = new Map<string, Verified>()
   let verifiedUnder: TrustedIssuers | undefined
 
-  const verifyFirst = async (token: string, key: string, trusted: TrustedIssuers) => {
-    const claims = await verifiedClaims(token, trusted, clock)
-    const principal = principalOf(claims, trusted, options)
+  const verifyFirst = async (token: string, key: string, trusted: TrustedIssuers): Promise<Verified> => {
+    const { claims, keyId } = await verifiedClaims(token, trusted, clock)
+    const found = { principal: principalOf(claims, keyId, trusted, options), boundTo: claims.cnf ?? {} }
     if (verifiedUnder === trusted) {
       if (verified.size >= cacheSize) verified.delete(verified.keys().next().value ?? '')
-      verified.set(key, principal)
+      verified.set(key, found)
     }
+    return found
+  }
+  const proven = ({ principal, boundTo }: Verified, token: string, proof: SenderProof): Principal => {
+    checkSender(boundTo, token, proof, dpop)
     return principal
   }
 
   return {
-    verify(token, trusted) {
+    verify(token, trusted, proof) {
       if (token.length > MAX_TOKEN_CHARS) throw new AegisError('invalid_token')
       if (verifiedUnder !== trusted) {
         verified = new Map()
@@ -89,30 +120,39 @@ export function tokenVerifier(options: TokenVerifierOptions): TokenVerifier {
       }
       const key = hash('sha256', token, 'base64')
       const known = verified.get(key)
-      if (known === undefined) {
-        if (!COMPACT_JWS.test(token) || !isCanonical(token)) throw new AegisError('invalid_token')
-        return verifyFirst(token, key, trusted)
-      }
-      if (known.expiresAt + CLOCK_SKEW_S <= clock.now() / 1000) {
+      if (known === undefined) return verifyFirst(token, key, trusted).then((found) => proven(found, token, proof))
+      if (known.principal.expiresAt + CLOCK_SKEW_S <= clock.now() / 1000) {
         verified.delete(key)
         throw new AegisError('invalid_token', 'the token has expired')
       }
-      return known
+      return proven(known, token, proof)
     },
   }
 }
 
-/** Unused bits of base64url's last character must be zero, or a signature has several spellings (RFC 4648, section 3.5). */
-function isCanonical(token: string): boolean {
-  return token.split('.').every((part) => Buffer.from(part, 'base64url').toString('base64url') === part)
+/** A stolen token stays worthless: not under the plain scheme, not without the key, not without the certificate (RFC 9449, RFC 8705). */
+function checkSender(boundTo: Verified['boundTo'], token: string, proof: SenderProof, dpop: DpopVerifier): void {
+  const { jkt, 'x5t#S256': thumbprint } = boundTo
+  if ((jkt !== undefined) !== (proof.scheme === 'dpop'))
+    throw new AegisError('invalid_token', 'the scheme DPoP is for tokens that are bound to a key, and for no other')
+  if (thumbprint !== undefined && thumbprint !== proof.certificate)
+    throw new AegisError('invalid_token', 'the token is bound to another client certificate')
+  if (jkt === undefined) return
+  if (proof.dpop === undefined) throw new AegisError('invalid_token', 'the DPoP proof is missing')
+  dpop.verify(proof.dpop, { method: proof.method, url: proof.url, accessToken: token, jkt })
 }
 
-async function verifiedClaims(token: string, trusted: TrustedIssuers, clock: Clock): Promise<Claims> {
+// No `jwk`, `jku`, `x5u`, `crit` or `b64`: a header never says which key to trust or how.
+const headerSchema = z.strictObject({ alg: z.string(), typ: z.string().optional(), kid: z.string() })
+/** To find the key that must prove what the token says. */
+const unverifiedSchema = z.object({ iss: z.string() })
+
+async function verifiedClaims(token: string, trusted: TrustedIssuers, clock: Clock): Promise<{ claims: Claims; keyId: string }> {
+  const parts = splitCompactJws(token)
+  if (parts === undefined) throw new AegisError('invalid_token')
   try {
-    const header = decodeProtectedHeader(token)
-    const unknown = Object.keys(header).find((name) => !['alg', 'typ', 'kid'].includes(name))
-    if (unknown !== undefined) throw new AegisError('invalid_token', 'the token has a header parameter that is not accepted')
-    const key = keyOf(unverifiedIssuer(token), header.kid, trusted)
+    const { kid: keyId } = headerSchema.parse(decodeJsonPart(parts.header))
+    const key = keyOf(unverifiedSchema.parse(decodeJsonPart(parts.payload)).iss, keyId, trusted)
     const { payload } = await jwtVerify(token, await importJWK(key, 'ES256'), {
       algorithms: ['ES256'],
       typ: 'at+jwt',
@@ -122,27 +162,22 @@ async function verifiedClaims(token: string, trusted: TrustedIssuers, clock: Clo
     const claims = claimsSchema.parse(payload)
     if (claims.iat !== undefined && claims.iat > clock.now() / 1000 + CLOCK_SKEW_S)
       throw new AegisError('invalid_token', 'the token was issued in the future')
-    return claims
+    return { claims, keyId }
   } catch (error) {
     if (error instanceof AegisError) throw error
     throw new AegisError('invalid_token', error instanceof errors.JWTExpired ? 'the token has expired' : undefined, { cause: error })
   }
 }
 
-/** The issuer that the token claims, to find the key that must prove it. */
-function unverifiedIssuer(token: string): unknown {
-  return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()).iss
-}
-
-function keyOf(iss: unknown, kid: unknown, trusted: TrustedIssuers): JWK {
-  const issuer = typeof iss === 'string' ? trusted.issuers.get(iss) : undefined
-  const key = issuer?.keys.find((candidate) => candidate.kid === kid)
+function keyOf(iss: string, kid: string, trusted: TrustedIssuers): JWK {
+  const key = trusted.issuers.get(iss)?.keys.find((candidate) => candidate.kid === kid)
   if (key === undefined || key.kty !== 'EC' || key.crv !== 'P-256') throw new AegisError('invalid_token')
   return key
 }
 
-function principalOf(claims: Claims, trusted: TrustedIssuers, { zone, zoneUrl, globalUrl }: TokenVerifierOptions): Principal {
-  const issuerZone = trusted.issuers.get(claims.iss)?.zone
+function principalOf(claims: Claims, keyId: string, trusted: TrustedIssuers, options: TokenVerifierOptions): Principal {
+  const { zone, zoneUrl, globalUrl } = options
+  const { zone: issuerZone, region: issuerRegion = '' } = trusted.issuers.get(claims.iss) ?? {}
   const tenant = trusted.tenants.get(claims.tenant)
   if (tenant === undefined) {
     // The directory lists this zone's tenants and the unbound ones. What another zone's issuer says of another zone's
@@ -166,6 +201,8 @@ function principalOf(claims: Claims, trusted: TrustedIssuers, { zone, zoneUrl, g
     zone: claims.zone,
     binding: tenant.binding,
     tokenId: claims.jti,
+    issuerRegion,
+    keyId,
     expiresAt: claims.exp,
     ...(claims.sid !== undefined && { session: claims.sid }),
   }

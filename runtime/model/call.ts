@@ -29,6 +29,10 @@ export interface Principal {
   tokenId: string
   /** The token's session, which its calls' chain belongs to. */
   session?: string
+  /** Region whose token service issued it. */
+  issuerRegion: string
+  /** Name of the key that signed it. */
+  keyId: string
   /** Seconds since the epoch. */
   expiresAt: number
 }

@@ -6,11 +6,19 @@ export const ERRORS = {
   invalid_token: { status: 401, message: 'the token is missing, forged, expired or of an unknown issuer' },
   wrong_zone: { status: 401, message: 'the token belongs to another zone' },
   wrong_audience: { status: 401, message: 'the token is for another audience' },
+  subject_mismatch: { status: 403, message: 'the token is for another agent, or lacks the role' },
   not_found: { status: 404, message: 'there is nothing at this path' },
+  idempotency_conflict: { status: 409, message: 'the idempotency key belongs to another call' },
+  in_progress: { status: 409, message: 'a call with this idempotency key is still under way' },
+  held_elsewhere: { status: 409, message: 'this item lives in another region and is used only there' },
+  already_decided: { status: 409, message: 'this was decided before, and the first decision stands' },
   call_too_large: { status: 413, message: 'the call is larger than the limit' },
+  rate_limited: { status: 429, message: 'the agent has used up its rate for this action' },
   not_ready: { status: 503, message: 'no verified bundle and directory are active yet' },
   bundle_expired: { status: 503, message: 'the active bundle or directory is older than its maximum age' },
   home_region_unavailable: { status: 503, message: 'the tenant is bound to a region that this one is not' },
+  outcome_unknown: { status: 503, message: 'whether this keyed call was made before is not known here, and the tool would act twice' },
+  state_unavailable: { status: 503, message: 'the regional state does not answer' },
   audit_unavailable: { status: 503, message: 'the audit spool cannot take a record' },
   overloaded: { status: 503, message: 'the gateway is at its limit' },
   upstream_failed: { status: 502, message: 'the tool did not answer' },
@@ -28,7 +36,13 @@ export const REASONS = {
   amount_invalid: 'the amount is not a whole, non-negative number of minor units',
   data_class_denied: 'the document refuses a data class in the arguments',
   data_class_sanitized: 'a data class in the arguments has to be rewritten',
+  hidden_data: 'data that has to be rewritten stands where it cannot be: encoded, or spread over several places',
+  dlp_limit: 'the arguments need more work to look through than one call is given',
   residency_export: 'personal data would leave the zone',
+  kill_switch: 'a kill switch is thrown for this tenant, agent, tool or region',
+  approval_invalid: 'the override token is forged, expired, used, or for another call, agent or region',
+  approval_unknown: 'whether the override token was used could not be found out',
+  attestation_invalid: 'the attestation does not cover this export',
   tool_drift: 'the tool is no longer the one that was registered',
   chain_tainted: 'an earlier call of the chain forbids this one',
   chain_limit: 'the chain has reached the number of calls of this kind',
@@ -48,15 +62,30 @@ export const REASONS = {
 } as const satisfies Record<string, string>
 export type ReasonCode = keyof typeof REASONS
 
+/** Where else to go, or when to come back. */
+export interface Referral {
+  /** The region that holds what was asked for, and its URL. */
+  region?: string
+  url?: string
+  /** Seconds. */
+  retryAfterS?: number
+}
+
 /** A refusal that a stage or door raises. It becomes the contract's error body, never a stack trace. */
 export class AegisError extends Error {
   override name = 'AegisError'
   readonly code: ErrorCode
   readonly status: number
+  readonly region: string | undefined
+  readonly url: string | undefined
+  readonly retryAfterS: number | undefined
   /** @param detail what exactly was wrong: never repeats an argument's value */
-  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, detail?: string, options?: ErrorOptions & Referral) {
     super(detail ?? ERRORS[code].message, options)
     this.code = code
     this.status = ERRORS[code].status
+    this.region = options?.region
+    this.url = options?.url
+    this.retryAfterS = options?.retryAfterS
   }
 }

@@ -15,9 +15,6 @@ export interface Tenant {
   homeRegion: string | null
   binding: Binding
   mode: TenantMode
-}
-
-/** The one region that serves a region-bound tenant; null when the binding does not pin one. */
-export function activeRegionOf(tenant: Tenant): string | null {
-  return tenant.binding === 'region' ? tenant.homeRegion : null
+  /** `observe`: exports of personal data are counted and not yet refused, on the way to a binding that is enforced. */
+  residency: 'enforce' | 'observe'
 }

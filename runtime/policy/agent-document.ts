@@ -44,7 +44,9 @@ const actionRule = z.strictObject({
   rate: z
     .strictObject({ calls: z.int().min(1), per: z.enum(['second', 'minute', 'hour']) })
     .optional()
-    .meta({ description: 'most calls in a period' }),
+    .meta({
+      description: 'most calls in a period, counted by each gateway process for itself; what must never be passed is a budget in calls',
+    }),
   on_drift: z
     .enum(['deny', 'approval_needed', 'allow'])
     .default('deny')
@@ -65,7 +67,7 @@ const dataRule = z.union([
   }),
 ])
 
-const chainRule = z.union([
+export const chainRule = z.union([
   z.strictObject({
     after: z.string().meta({ description: 'a tool or data class of an earlier call of the chain' }),
     deny: z.string().meta({ description: 'export, write, a tool or tool.action' }),
@@ -76,6 +78,17 @@ const chainRule = z.union([
     do: z.enum(['approval_needed', 'deny']),
   }),
 ])
+
+const period = z.literal('day').meta({ description: 'a day in UTC' })
+const whole = z.int('must be a whole number, at most 9007199254740991').min(0, 'must not be negative')
+
+const budget = z
+  .union([
+    z.strictObject({ period, amount: minorUnits.meta({ description: 'in minor units' }), currency }),
+    z.strictObject({ period, calls: whole.meta({ description: 'most calls of any action' }) }),
+    z.strictObject({ period, tokens: whole.meta({ description: 'most tokens, as the arguments in the registry role tokens say' }) }),
+  ])
+  .meta({ description: 'what the agent may spend, in all regions together: money, calls or tokens' })
 
 export const agentDocument = z
   .strictObject({
@@ -106,7 +119,7 @@ export const agentDocument = z
       .default([]),
     approvals: z.strictObject({ min_approvers: z.int().min(1).max(10).default(1), ttl: duration.default('15m') }).prefault({}),
     chain: z.array(chainRule).default([]),
-    budget: z.strictObject({ period: z.literal('day'), amount: minorUnits, currency }).optional(),
+    budget: budget.optional(),
   })
   .refine(({ agent, agents }) => (agent === undefined) !== (agents === undefined), { message: 'needs either agent or agents' })
 
@@ -115,6 +128,22 @@ export type ActionRule = z.output<typeof actionRule>
 /** The limits of an action, one a currency; none when the document names none. */
 export function limitsOf({ max_amount = [] }: ActionRule): readonly (Money & Pick<z.output<typeof limit>, 'above'>)[] {
   return Array.isArray(max_amount) ? max_amount : [max_amount]
+}
+
+/** A budget in one unit: an ISO 4217 code in lower case, `calls` or `tokens`. */
+export interface Budget {
+  period: 'day'
+  /** Minor units of the currency, calls or tokens: a whole number. */
+  amount: number
+  unit: string
+}
+
+/** Currencies have three letters, so no currency is mistaken for one of the other units. */
+export function budgetOf({ budget }: Pick<AgentDocument, 'budget'>): Budget | null {
+  if (budget === undefined) return null
+  if ('calls' in budget) return { period: budget.period, amount: budget.calls, unit: 'calls' }
+  if ('tokens' in budget) return { period: budget.period, amount: budget.tokens, unit: 'tokens' }
+  return { period: budget.period, amount: budget.amount, unit: budget.currency }
 }
 
 export type DataRule = z.output<typeof dataRule>

@@ -1,6 +1,10 @@
 import { z } from 'zod'
+import type { CustomClass } from '../dlp/custom-class.ts'
 import type { JsonObject } from '../model/call.ts'
 import type { Mode } from '../model/verdict.ts'
+import { type Budget, type ChainRule, chainRule } from './agent-document.ts'
+import { activeClasses, bundledClass } from './class-document.ts'
+import type { ToolDefinition } from './definition.ts'
 import type { Effect, Risk } from './policy-io.ts'
 
 /** An agent of the active bundle. */
@@ -15,8 +19,10 @@ export interface ActiveAgent {
   egress: readonly { host: string; zone: string | null }[]
   /** By `tool.action`. */
   rates: ReadonlyMap<string, { calls: number; perS: number }>
-  /** Minor units a period. */
-  budget: { period: 'day'; amount: number; currency: string } | null
+  /** What the agent may spend in all regions together. */
+  budget: Budget | null
+  /** What earlier calls of a chain forbid, as `policyJson` says it. */
+  chain: readonly ChainRule[]
 }
 
 /** A tool of the signed registry. */
@@ -25,6 +31,8 @@ export interface Tool {
   /** https URL by region. Empty for a tool whose destination is an argument (`roles.url`). */
   endpoints: ReadonlyMap<string, string>
   credentialRef: string | null
+  /** What the tool must say of itself; undefined when it is not pinned. */
+  definition: ToolDefinition | undefined
   actions: ReadonlyMap<string, ToolAction>
 }
 
@@ -44,6 +52,8 @@ export interface ToolAction {
 export interface Roles {
   amount?: string | undefined
   currency?: string | undefined
+  /** How many tokens a call may use, for budgets in tokens. */
+  tokens?: string | undefined
   url?: string | undefined
   /** `classes`: data classes that this argument may carry across zones. */
   recipient?: { at: string; classes: string[] } | undefined
@@ -58,12 +68,13 @@ const agentSchema = z.strictObject({
   policy: json,
   egress: z.array(z.strictObject({ host: z.string(), zone: z.string().nullable() })),
   rates: z.record(z.string(), z.strictObject({ calls: z.int(), per_s: z.int() })),
-  budget: z.strictObject({ period: z.literal('day'), amount: z.int(), currency: z.string() }).nullable(),
+  budget: z.strictObject({ period: z.literal('day'), amount: z.int().min(0), unit: z.string() }).nullable(),
 })
 
 const toolSchema = z.strictObject({
   endpoints: z.record(z.string(), z.string()),
   credential_ref: z.string().nullable(),
+  definition: z.strictObject({ path: z.string(), sha256: z.string() }).optional(),
   actions: z.record(
     z.string(),
     z.strictObject({
@@ -74,6 +85,7 @@ const toolSchema = z.strictObject({
       roles: z.strictObject({
         amount: z.string().optional(),
         currency: z.string().optional(),
+        tokens: z.string().optional(),
         url: z.string().optional(),
         recipient: z.strictObject({ at: z.string(), classes: z.array(z.string()) }).optional(),
       }),
@@ -83,7 +95,11 @@ const toolSchema = z.strictObject({
 })
 
 const bundleDataSchema = z.strictObject({
-  aegis: z.strictObject({ agents: z.record(z.string(), agentSchema), tools: z.record(z.string(), toolSchema) }),
+  aegis: z.strictObject({
+    agents: z.record(z.string(), agentSchema),
+    tools: z.record(z.string(), toolSchema),
+    classes: z.record(z.string(), bundledClass),
+  }),
 })
 
 /** `data.json` of a bundle, on the wire. */
@@ -92,24 +108,31 @@ export type BundledAgent = z.output<typeof agentSchema>
 export type BundledTool = z.output<typeof toolSchema>
 
 /** Takes `data.json` apart into what the gateway looks things up in. Throws a ZodError when it has another shape. */
-export function readBundleData(value: unknown): { agents: Map<string, ActiveAgent>; tools: Map<string, Tool> } {
-  const { agents, tools } = bundleDataSchema.parse(value).aegis
+export function readBundleData(value: unknown): {
+  agents: Map<string, ActiveAgent>
+  tools: Map<string, Tool>
+  classes: readonly CustomClass[]
+} {
+  const { agents, tools, classes } = bundleDataSchema.parse(value).aegis
   return {
     agents: new Map(Object.entries(agents).map(([id, agent]) => [id, activeAgent(id, agent)])),
     tools: new Map(Object.entries(tools).map(([name, tool]) => [name, activeTool(name, tool)])),
+    classes: activeClasses(classes),
   }
 }
 
 function activeAgent(id: string, { policy, rates, ...rest }: BundledAgent): ActiveAgent {
   const windows = Object.entries(rates).map(([action, { calls, per_s: perS }]) => [action, { calls, perS }] as const)
-  return { id, ...rest, policyJson: JSON.stringify(policy), rates: new Map(windows) }
+  const chain = z.array(chainRule).parse(policy.chain ?? [])
+  return { id, ...rest, policyJson: JSON.stringify(policy), rates: new Map(windows), chain }
 }
 
-export function activeTool(name: string, { endpoints, credential_ref, actions }: BundledTool): Tool {
+export function activeTool(name: string, { endpoints, credential_ref, definition, actions }: BundledTool): Tool {
   return {
     name,
     endpoints: new Map(Object.entries(endpoints)),
     credentialRef: credential_ref,
+    definition,
     actions: new Map(
       Object.entries(actions).map(([action, { policy_reads, schema, ...rest }]) => [
         action,

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import { z } from 'zod'
+import type { CustomClass } from '../dlp/custom-class.ts'
 import type { Signer } from '../model/ports.ts'
 import { type ActiveAgent, type BundleData, readBundleData, type Tool } from './bundle-data.ts'
 import { fileHash, goEncoding, parseJson, sha256 } from './file-hashes.ts'
@@ -21,6 +22,8 @@ export interface ActiveBundle {
   wasm: Uint8Array
   agents: ReadonlyMap<string, ActiveAgent>
   tools: ReadonlyMap<string, Tool>
+  /** Data classes that documents add to the built-in ones. */
+  classes: readonly CustomClass[]
 }
 
 const PACKED_BYTES_MAX = 32 * 1024 * 1024

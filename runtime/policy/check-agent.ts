@@ -1,4 +1,4 @@
-import { type ActionRule, type AgentDocument, type ChainRule, limitsOf } from './agent-document.ts'
+import { type ActionRule, type AgentDocument, budgetOf, type ChainRule, limitsOf } from './agent-document.ts'
 import type { BundledTool } from './bundle-data.ts'
 import { compileAgent, POLICY_BYTES_MAX, paramPointer, policyBytes, type Registry } from './compile.ts'
 import { isDataClass } from './data-classes.ts'
@@ -31,6 +31,7 @@ export function checkAgent(document: AgentDocument, { tenants, registry, classes
       else checkAction(rule, action, document, path, count)
     }
   }
+  checkTokens(document, registry, count)
   for (const name of Object.keys(document.data)) {
     if (!isDataClass(name, classes))
       count(['data', name], `there is no data class ${name}; name a known one, or declare it in classes.yaml`)
@@ -55,7 +56,7 @@ function checkAction(rule: ActionRule, action: Action, { budget }: AgentDocument
     const at = [...path, 'max_amount', ...(Array.isArray(rule.max_amount) ? [index] : []), 'currency']
     if (Array.isArray(accepted) && !accepted.includes(currency)) report(at, `the action takes ${accepted.join(', ')}, not ${currency}`)
     if (limits.findIndex((other) => other.currency === currency) !== index) report(at, `there is another limit in ${currency}`)
-    if (budget !== undefined && budget.currency !== currency)
+    if (budget !== undefined && 'currency' in budget && budget.currency !== currency)
       report(at, `the budget is in ${budget.currency}, so nothing could be spent in ${currency}`)
   })
   for (const name of Object.keys(rule.params ?? {})) {
@@ -64,6 +65,16 @@ function checkAction(rule: ActionRule, action: Action, { budget }: AgentDocument
     else if (!policy_reads.some((read) => at === read || at.startsWith(`${read}/`)))
       report([...path, 'params', name], `policy does not see ${at}; list it in policy_reads of the action`)
   }
+}
+
+/** A budget that no call of the agent draws on holds back nothing. */
+function checkTokens(document: AgentDocument, registry: Registry, report: Report): void {
+  if (budgetOf(document)?.unit !== 'tokens') return
+  const actions = Object.entries(document.allowed_tools).flatMap(([tool, rules]) =>
+    Object.keys(rules).map((name) => actionOf(registry, tool, name)),
+  )
+  if (!actions.some((action) => action?.roles.tokens !== undefined))
+    report(['budget', 'tokens'], 'no action of the agent has the role tokens in tools.yaml, so nothing would be counted')
 }
 
 function checkMethod({ data }: AgentDocument, name: string, report: Report): void {

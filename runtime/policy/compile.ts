@@ -1,5 +1,13 @@
 import type { JsonObject, JsonValue } from '../model/call.ts'
-import { type ActionRule, type AgentDocument, type DataRule, durationSeconds, limitsOf, PERIOD_SECONDS } from './agent-document.ts'
+import {
+  type ActionRule,
+  type AgentDocument,
+  budgetOf,
+  type DataRule,
+  durationSeconds,
+  limitsOf,
+  PERIOD_SECONDS,
+} from './agent-document.ts'
 import { pointerSegments } from './arguments.ts'
 import type { BundledAgent, BundledTool } from './bundle-data.ts'
 
@@ -14,14 +22,14 @@ type Action = BundledTool['actions'][string]
  * Roles of the registry are resolved to paths, and defaults that Rego knows are left out.
  */
 export function compileAgent(document: AgentDocument, registry: Registry): BundledAgent {
-  const { tenant, mode, egress, budget } = document
+  const { tenant, mode, egress } = document
   return {
     tenant,
     mode,
     policy: compilePolicy(document, registry),
     egress: egress.map(({ host, zone }) => ({ host, zone: zone ?? null })),
     rates: compileRates(document),
-    budget: budget ?? null,
+    budget: budgetOf(document),
   }
 }
 
@@ -30,7 +38,9 @@ export function policyBytes(agent: BundledAgent): number {
   return Buffer.byteLength(JSON.stringify(agent.policy))
 }
 
-function compilePolicy({ tenant, allowed_tools, data, approvals, chain, budget }: AgentDocument, registry: Registry): JsonObject {
+function compilePolicy(document: AgentDocument, registry: Registry): JsonObject {
+  const { tenant, allowed_tools, data, approvals, chain } = document
+  const budget = budgetOf(document)
   const tools = mapValues(allowed_tools, (actions, tool) =>
     mapValues(actions, (rule, action) => compileAction(rule, registry[tool]?.actions[action])),
   )
@@ -40,7 +50,9 @@ function compilePolicy({ tenant, allowed_tools, data, approvals, chain, budget }
     data: mapValues(data, compileData),
     approvals: { min_approvers: approvals.min_approvers, ttl_s: durationSeconds(approvals.ttl) },
     ...(chain.length === 0 ? {} : { chain: chain.map((rule): JsonObject => ({ ...rule })) }),
-    ...(budget === undefined ? {} : { budget: { currency: budget.currency } }),
+    ...(budget === null
+      ? {}
+      : { budget: budget.unit === 'calls' || budget.unit === 'tokens' ? { unit: budget.unit } : { currency: budget.unit } }),
   }
 }
 

@@ -11,7 +11,12 @@ const issuerSchema = z.strictObject({
   iss: z.url(),
   region: z.string().min(1),
   zone: z.string().min(1),
+  /** Those whose signatures hold: the one that signs, and those before it whose tokens still live. */
   keys: z.array(publicJwk).max(16),
+  /** When a key of an earlier rotation leaves, in milliseconds since the epoch, by `kid`. */
+  retiring: z.record(z.string(), z.int().min(0)).optional(),
+  /** Keys that were removed in an emergency, by `kid`: no publication lists them again. */
+  removed: z.array(z.string().min(1)).optional(),
 })
 export type Issuer = z.output<typeof issuerSchema>
 
@@ -28,31 +33,69 @@ export interface Directory {
   tenants: ReadonlyMap<string, Tenant>
   /** Issuers of every region, so that a token of another zone is told from a forged one. */
   issuers: readonly Issuer[]
-  /** Budget grants. */
-  grants: readonly never[]
+  /** Budget grants of this zone's agents, for the current period and those ahead. */
+  grants: readonly Grant[]
+  /** Ids of kill switches that no longer hold. */
+  lifted: readonly string[]
+  /** Who may get an access token from this zone's token services. */
+  clients: readonly Client[]
 }
 
-export interface DirectoryContents extends Omit<Directory, 'tenants' | 'grants'> {
+/** A region's part of an agent's budget in one period: what its slice may never pass. */
+const grantSchema = z.strictObject({
+  agent: z.string().min(1),
+  tenant: z.string().min(1),
+  /** A UTC day such as `2026-11-22`. */
+  period: z.string().regex(/^\d{4}-\d{2}-\d{2}$/),
+  /** ISO 4217 code in lower case, `calls` or `tokens`. */
+  unit: z.string().min(1),
+  region: z.string().min(1),
+  amount: z.int().min(0),
+})
+export type Grant = z.output<typeof grantSchema>
+
+/** An agent as OAuth client: by the hash of its secret, or by assertions of a workload issuer (RFC 7523). */
+const clientSchema = z.strictObject({
+  agent: z.string().min(1),
+  tenant: z.string().min(1),
+  /** SHA-256 of the client secret, lower-case hex. */
+  secret_sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  assertions: z
+    .array(z.strictObject({ iss: z.string().min(1), sub: z.string().min(1), keys: z.array(publicJwk).min(1).max(16) }))
+    .optional(),
+})
+export type Client = z.output<typeof clientSchema>
+
+export interface DirectoryContents extends Omit<Directory, 'tenants' | 'grants' | 'lifted' | 'clients'> {
   /** All tenants of the deployment: those that do not belong in the zone are left out. */
   tenants: readonly Tenant[]
+  /** Of all tenants, like `clients`: those of others are left out. */
+  grants?: readonly Grant[]
+  lifted?: readonly string[]
+  clients?: readonly Client[]
 }
 
 const TYP = 'aegis-directory+jwt'
 const JWS_CHARACTERS_MAX = 16 * 1024 * 1024
 
 /** @throws Error with one line a fault, when a tenant or issuer contradicts the deployment */
-export function buildDirectory({ tenants, ...contents }: DirectoryContents): Directory {
+export function buildDirectory({ tenants, grants = [], lifted = [], clients = [], ...contents }: DirectoryContents): Directory {
   const { zone, zones, issuers } = contents
   const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones)]
   if (!Object.hasOwn(zones, zone)) faults.push(`no zone ${zone}, there are ${Object.keys(zones).join(', ')}`)
   if (faults.length > 0) throw new Error(faults.join('\n'))
   const listed = tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
-  return { ...contents, tenants: new Map(listed.map((tenant) => [tenant.id, tenant])), grants: [] }
+  const byId = new Map(listed.map((tenant) => [tenant.id, tenant]))
+  const ofTenants = <T extends { tenant: string }>(entries: readonly T[]) => entries.filter(({ tenant }) => byId.has(tenant))
+  return { ...contents, tenants: byId, grants: ofTenants(grants), lifted, clients: ofTenants(clients) }
 }
 
 /** @returns a compact JWS: the object that the bucket holds */
 export function signDirectory(directory: Directory, signer: Signer): Promise<string> {
-  const { zone, seq, notBeforeMs, notAfterMs, zones, tenants, issuers, grants } = directory
+  const { zone, seq, notBeforeMs, notAfterMs, zones, tenants, issuers, grants, lifted, clients } = directory
   const payload: Payload = {
     v: 1,
     zone,
@@ -63,6 +106,8 @@ export function signDirectory(directory: Directory, signer: Signer): Promise<str
     tenants: [...tenants.values()].map(({ homeRegion, ...tenant }) => ({ ...tenant, home_region: homeRegion })),
     issuers: [...issuers],
     grants: [...grants],
+    lifted: [...lifted],
+    clients: [...clients],
   }
   return signCompact(payload, signer, TYP)
 }
@@ -80,13 +125,13 @@ export function verifyDirectory(jws: string, expected: Expected): Directory & { 
     const path = parsed.error.issues[0]?.path.join('.')
     throw new TrustError('malformed', `the directory has not the expected shape at ${path}`, { cause: parsed.error })
   }
-  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, grants } = parsed.data
+  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, grants, lifted, clients } = parsed.data
   checkScope('directory', { zone, seq, notBeforeMs, notAfterMs }, expected)
   const tenants = parsed.data.tenants.map(({ home_region: homeRegion, ...tenant }): Tenant => ({ ...tenant, homeRegion }))
   const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones), ...strangers(tenants, zone)]
   if (faults.length > 0) throw new TrustError('malformed', `the directory contradicts itself: ${faults.join('; ')}`)
   const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]))
-  return { zone, seq, notBeforeMs, notAfterMs, zones, tenants: byId, issuers, grants, digest: sha256(jws) }
+  return { zone, seq, notBeforeMs, notAfterMs, zones, tenants: byId, issuers, grants, lifted, clients, digest: sha256(jws) }
 }
 
 const payloadSchema = z.strictObject({
@@ -100,21 +145,25 @@ const payloadSchema = z.strictObject({
       home_region: z.string().min(1).nullable(),
       binding: z.enum(['none', 'zone', 'region']),
       mode: z.enum(['enforce', 'shadow']),
+      residency: z.enum(['enforce', 'observe']),
     }),
   ),
   issuers: z.array(issuerSchema),
-  grants: z.array(z.never()),
+  grants: z.array(grantSchema),
+  lifted: z.array(z.string().min(1)),
+  clients: z.array(clientSchema),
 })
 type Payload = z.output<typeof payloadSchema>
 
 /** Two issuers under one name, or one in a zone that its region is not in, could assert each other's tenants. */
 function checkIssuers(issuers: readonly Issuer[], zones: Readonly<Record<string, readonly string[]>>): string[] {
   const seen = new Set<string>()
-  return issuers.flatMap(({ iss, region, zone }) => {
-    const twice = seen.has(iss) ? [`issuer ${iss}: named twice`] : []
+  return issuers.flatMap(({ iss, region, zone, keys, removed = [] }) => {
+    const faults = seen.has(iss) ? [`issuer ${iss}: named twice`] : []
     seen.add(iss)
+    if (keys.some(({ kid }) => removed.includes(kid))) faults.push(`issuer ${iss}: lists a key that was removed`)
     const regions = Object.hasOwn(zones, zone) ? zones[zone] : undefined
-    return regions?.includes(region) ? twice : [...twice, `issuer ${iss}: region ${region} is not in zone ${zone}`]
+    return regions?.includes(region) ? faults : [...faults, `issuer ${iss}: region ${region} is not in zone ${zone}`]
   })
 }
 

@@ -5,8 +5,10 @@ import type { Tenant } from '../model/zones.ts'
 import { type AgentDocument, agentDocument, agentIds } from './agent-document.ts'
 import type { BundleData, BundledTool } from './bundle-data.ts'
 import { checkAgent } from './check-agent.ts'
+import { type BundledClass, checkClasses, classesDocument, compileClasses } from './class-document.ts'
+import { checkClients, clientsDocument, clientsOf } from './clients.ts'
 import { compileAgent } from './compile.ts'
-import { CLASS_NAME } from './data-classes.ts'
+import type { Client } from './directory.ts'
 import { fileHash, goEncoding, sha256 } from './file-hashes.ts'
 import { checkTools, compileTools, toolsDocument } from './registry.ts'
 import { tenantFields, tenantId, tenantOf } from './tenants.ts'
@@ -17,6 +19,10 @@ export interface Documents {
   tenants: readonly Tenant[]
   tools: Readonly<Record<string, BundledTool>>
   agents: readonly AgentDocument[]
+  /** Data classes of the deployment's own, by name. */
+  classes: Readonly<Record<string, BundledClass>>
+  /** How agents get access tokens. Part of the directory, not of the revision: a new secret is no new policy. */
+  clients: readonly Client[]
 }
 
 export class DocumentError extends Error {
@@ -35,14 +41,8 @@ export function describeFault({ file, line, column, path, message }: DocumentFau
 
 export const tenantsDocument = z.record(tenantId, tenantFields)
 
-/** Optional file: data classes of your own, with what they are. */
-export const classesDocument = z.record(
-  z.string().regex(CLASS_NAME, 'must be lower case letters, digits and underscores, at most 32 characters'),
-  z.strictObject({ description: z.string().min(1) }),
-)
-
 /**
- * Reads `tenants.yaml`, `tools.yaml`, `classes.yaml` (optional) and `agents/*.yaml` of a folder.
+ * Reads `tenants.yaml`, `tools.yaml`, `agents/*.yaml`, and where there are such files `classes.yaml` and `clients.yaml` of a folder.
  *
  * @throws DocumentError with every fault found, each with file, line and column
  */
@@ -51,8 +51,10 @@ export function loadDocuments(dir: string): Documents {
   const tools = read(dir, 'tools.yaml', toolsDocument)
   const classes = existsSync(join(dir, 'classes.yaml')) ? read(dir, 'classes.yaml', classesDocument) : undefined
   const agents = agentFiles(dir).map((name) => read(dir, name, agentDocument))
-  const faults = [tenants, tools, classes, ...agents].flatMap((file) => file?.faults ?? [])
+  const clients = existsSync(join(dir, 'clients.yaml')) ? read(dir, 'clients.yaml', clientsDocument) : undefined
+  const faults = [tenants, tools, classes, clients, ...agents].flatMap((file) => file?.faults ?? [])
   const declared = new Set(Object.keys(classes?.value ?? {}))
+  if (classes?.value !== undefined) checkClasses(classes.value, into(faults, classes))
   if (tools.value !== undefined) checkTools(tools.value, declared, into(faults, tools))
   // Beside a registry or tenants that are not readable, every agent would look wrong.
   if (faults.length > 0 || tools.value === undefined || tenants.value === undefined) throw new DocumentError(faults)
@@ -62,26 +64,30 @@ export function loadDocuments(dir: string): Documents {
     if (file.value !== undefined) checkAgent(file.value, surroundings, into(faults, file))
   }
   faults.push(...repeatedAgents(agents))
+  const agentDocuments = agents.flatMap(({ value }) => (value === undefined ? [] : [value]))
+  if (clients?.value !== undefined) checkClients(clients.value, agentDocuments, into(faults, clients))
   if (faults.length > 0) throw new DocumentError(faults)
   return {
     tenants: Object.entries(tenants.value).map(([id, fields]) => tenantOf(id, fields)),
     tools: registry,
-    agents: agents.flatMap(({ value }) => (value === undefined ? [] : [value])),
+    agents: agentDocuments,
+    classes: compileClasses(classes?.value ?? {}),
+    clients: clientsOf(clients?.value ?? {}, agentDocuments),
   }
 }
 
 /** `data.json` of a zone's bundle: the whole registry, the agents of the zone's tenants and of those with binding none. */
-export function bundleData({ tenants, tools, agents }: Documents, zone: string): BundleData {
+export function bundleData({ tenants, tools, agents, classes }: Documents, zone: string): BundleData {
   const served = new Set(tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none').map(({ id }) => id))
   const entries = agents
     .filter(({ tenant }) => served.has(tenant))
     .flatMap((document) => agentIds(document).map((id) => [id, compileAgent(document, tools)] as const))
-  return { aegis: { agents: Object.fromEntries(entries), tools } }
+  return { aegis: { agents: Object.fromEntries(entries), tools, classes } }
 }
 
 /** Names a set of module and documents, the same in every zone: the `policy_version` of verdicts. */
-export function revisionOf(wasm: Uint8Array, { tenants, tools, agents }: Documents): string {
-  const documents = JSON.stringify({ tenants, tools, agents })
+export function revisionOf(wasm: Uint8Array, { tenants, tools, agents, classes }: Documents): string {
+  const documents = JSON.stringify({ tenants, tools, agents, classes })
   return sha256(`${fileHash('policy.wasm', wasm)} ${sha256(goEncoding(JSON.parse(documents)))}`).slice(0, 16)
 }
 

@@ -64,6 +64,7 @@ export const DOCUMENT_REASONS: ReadonlySet<ReasonCode> = new Set<ReasonCode>([
   'currency_not_allowed',
   'data_class_denied',
   'data_class_sanitized',
+  'hidden_data',
   'parameter_not_allowed',
   'tool_not_allowed',
 ])

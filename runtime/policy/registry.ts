@@ -34,6 +34,7 @@ const action = z.strictObject({
     .strictObject({
       amount: pointer.optional(),
       currency: pointer.optional(),
+      tokens: pointer.optional().meta({ description: 'how many tokens the call may use, for budgets in tokens' }),
       url: pointer.optional().meta({ description: 'the destination, for a tool without endpoints' }),
       recipient: z
         .union([pointer, z.strictObject({ at: pointer, classes: z.array(z.string()).min(1) })])
@@ -44,11 +45,23 @@ const action = z.strictObject({
   policy_reads: z.array(pointer).default([]).meta({ description: 'arguments that policy sees, under 1 KB in all' }),
 })
 
+const definition = z.strictObject({
+  path: z
+    .string()
+    .regex(/^(\/[A-Za-z0-9._~-]+)+$/, 'must be a path such as /.well-known/tool.json')
+    .meta({ description: 'below each endpoint' }),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')
+    .meta({ description: 'SHA-256 of the canonical JSON (RFC 8785) that the tool serves there' }),
+})
+
 export const toolsDocument = z.record(
   toolName,
   z.strictObject({
     endpoints: z.record(region, endpoint).default({}).meta({ description: 'by region' }),
     credential_ref: z.string().min(1).optional().meta({ description: "name of the tool's own credentials" }),
+    definition: definition.optional().meta({ description: 'pins what the tool says of itself; see on_drift' }),
     actions: z.record(actionName, action),
   }),
 )
@@ -60,13 +73,14 @@ export function compileTools(tools: ToolsDocument): Record<string, BundledTool> 
   return Object.fromEntries(Object.entries(tools).map(([name, tool]) => [name, compileTool(tool)]))
 }
 
-function compileTool({ endpoints, credential_ref, actions }: ToolsDocument[string]): BundledTool {
+function compileTool({ endpoints, credential_ref, definition, actions }: ToolsDocument[string]): BundledTool {
   const compiled = Object.entries(actions).map(([name, { roles, ...rest }]) => {
     const { recipient, ...pointers } = roles
     const named = typeof recipient === 'string' ? { at: recipient, classes: [] } : recipient
     return [name, { ...rest, roles: { ...pointers, ...(named === undefined ? {} : { recipient: named }) } }] as const
   })
-  return { endpoints, credential_ref: credential_ref ?? null, actions: Object.fromEntries(compiled) }
+  const pinned = definition === undefined ? {} : { definition }
+  return { endpoints, credential_ref: credential_ref ?? null, ...pinned, actions: Object.fromEntries(compiled) }
 }
 
 type Report = (path: Path, message: string) => void
@@ -74,6 +88,7 @@ type Report = (path: Path, message: string) => void
 /** Faults that the schema of tools.yaml cannot see. */
 export function checkTools(tools: ToolsDocument, classes: ReadonlySet<string>, report: Report): void {
   for (const [name, tool] of Object.entries(tools)) {
+    checkEndpoints(name, tool, report)
     for (const [actionId, entry] of Object.entries(tool.actions)) {
       const path = [name, 'actions', actionId]
       checkClosed(entry.schema, [...path, 'schema'], report)
@@ -84,6 +99,13 @@ export function checkTools(tools: ToolsDocument, classes: ReadonlySet<string>, r
         report([name], `action ${actionId} leads nowhere; give endpoints, or roles.url for a destination in the arguments`)
     }
   }
+}
+
+/** What belongs to endpoints means nothing without them. */
+function checkEndpoints(name: string, { endpoints, credential_ref, definition }: ToolsDocument[string], report: Report): void {
+  if (Object.keys(endpoints).length > 0) return
+  if (definition !== undefined) report([name, 'definition'], 'is served at an endpoint, and there is none')
+  if (credential_ref !== undefined) report([name, 'credential_ref'], 'credentials go to endpoints only, and there is none')
 }
 
 /** Keywords whose meaning is plain to see: what is closed in them stays closed. Expressions on a caller's text could stall the gateway. */
@@ -149,7 +171,7 @@ function checkPointers({ schema, roles, policy_reads }: Action, path: Path, repo
 }
 
 function checkRoles({ schema, roles, policy_reads }: Action, path: Path, classes: ReadonlySet<string>, report: Report): void {
-  const { amount, currency, recipient } = roles
+  const { amount, currency, tokens, recipient } = roles
   if ((amount === undefined) !== (currency === undefined)) report([...path, 'roles'], 'amount and currency come together')
   for (const at of [amount, currency]) {
     if (at !== undefined && !policy_reads.includes(at)) report([...path, 'policy_reads'], `must list ${at}, which limits are about`)
@@ -157,12 +179,36 @@ function checkRoles({ schema, roles, policy_reads }: Action, path: Path, classes
   const amountSchema = amount === undefined ? undefined : schemaAt(schema, amount)
   if (amountSchema !== undefined && (amountSchema.type !== 'integer' || !(Number(amountSchema.minimum) >= 0)))
     report([...path, 'roles', 'amount'], 'must be of type integer with a minimum of 0 or more: amounts are whole minor units')
+  checkTokens({ schema, tokens, policy_reads }, path, report)
   const currencySchema = currency === undefined ? undefined : schemaAt(schema, currency)
   if (currencySchema !== undefined && (currencySchema.type !== 'string' || !Array.isArray(currencySchema.enum)))
     report([...path, 'roles', 'currency'], 'must be of type string with an enum of currencies')
   if (typeof recipient !== 'object') return
   recipient.classes.forEach((name, index) => {
     if (!isDataClass(name, classes)) report([...path, 'roles', 'recipient', 'classes', index], `there is no data class ${name}`)
+  })
+}
+
+/** Required, because an argument that a caller may leave out would make the call cost nothing. */
+function checkTokens(
+  { schema, tokens, policy_reads }: Pick<Action, 'schema' | 'policy_reads'> & { tokens: string | undefined },
+  path: Path,
+  report: Report,
+): void {
+  if (tokens === undefined) return
+  const found = schemaAt(schema, tokens)
+  if (found !== undefined && (found.type !== 'integer' || !(Number(found.minimum) >= 0)))
+    report([...path, 'roles', 'tokens'], 'must be of type integer with a minimum of 0 or more')
+  if (found !== undefined && !isRequired(schema, tokens)) report([...path, 'roles', 'tokens'], 'must be a required argument')
+  if (!policy_reads.includes(tokens)) report([...path, 'policy_reads'], `must list ${tokens}, which budgets are about`)
+}
+
+function isRequired(schema: Record<string, unknown>, at: string): boolean {
+  let parent = ''
+  return pointerSegments(at).every((segment) => {
+    const required = (parent === '' ? schema : schemaAt(schema, parent))?.required
+    parent += `/${segment.replaceAll('~', '~0').replaceAll('/', '~1')}`
+    return Array.isArray(required) && required.includes(segment)
   })
 }
 

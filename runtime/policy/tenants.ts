@@ -15,12 +15,16 @@ export const tenantFields = z.strictObject({
     .enum(['enforce', 'shadow'])
     .default('enforce')
     .meta({ description: 'shadow decides, and lets pass what only the document refuses' }),
+  residency: z
+    .enum(['enforce', 'observe'])
+    .default('enforce')
+    .meta({ description: 'observe counts exports of personal data and does not refuse them yet' }),
 })
 export type TenantFields = z.output<typeof tenantFields>
 export const tenantId = name
 
-export function tenantOf(id: string, { zone, home_region, binding, mode }: TenantFields): Tenant {
-  return { id, zone: zone ?? GLOBAL_ZONE, homeRegion: home_region ?? null, binding, mode }
+export function tenantOf(id: string, { zone, home_region, binding, mode, residency }: TenantFields): Tenant {
+  return { id, zone: zone ?? GLOBAL_ZONE, homeRegion: home_region ?? null, binding, mode, residency }
 }
 
 /**

@@ -1,4 +1,5 @@
 import { type Attributes, context, metrics, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import type { ErrorCode, ReasonCode } from '../model/codes.ts'
 
 // The names of Aegis's own telemetry. Tools and models follow OpenTelemetry's GenAI conventions
 // (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Arguments and results are never attributes.
@@ -6,6 +7,9 @@ export const NAMES = {
   scope: 'aegis.gateway',
   decisions: 'aegis.decisions',
   duration: 'aegis.decision.duration',
+  softened: 'aegis.softened',
+  guardFired: 'aegis.guard.fired',
+  stageFailures: 'aegis.stage.failures',
 } as const
 
 export interface TelemetryResource {
@@ -44,6 +48,14 @@ export interface DecisionTelemetry {
   /** Starts the span of one decision, as a child of the caller's trace where `traceparent` names one. */
   start(headers: { traceparent?: string; tracestate?: string }): Span
   end(span: Span, decided: DecidedAttributes): void
+  /** A call passed that its document, or residency, would have stopped: what an author watches before enforcing. */
+  softened(tenant: string, tool: string, reasons: readonly { code: ReasonCode | ErrorCode; rule: string }[]): void
+  /** Would-be refusals since the start, by `tenant tool rule code`. */
+  softenedCounts(): Readonly<Record<string, number>>
+  /** The guard refused what policy had allowed with every fact at hand: a bug in policy. */
+  guardFired(code: ReasonCode): void
+  /** A stage threw, and the call was denied. */
+  stageFailed(error: unknown): void
 }
 
 export interface DecidedAttributes {
@@ -61,6 +73,14 @@ export interface DecidedAttributes {
   durationMs: number
 }
 
+const SOFTENED_KEYS_MAX = 1000
+
+/** Where it happened, not what was in hand: a message may quote an argument. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error
+  return `${error.name} ${error.stack?.split('\n').slice(1, 4).join(' ').trim() ?? ''}`
+}
+
 export function decisionTelemetry(): DecisionTelemetry {
   const tracer = trace.getTracer(NAMES.scope)
   const meter = metrics.getMeter(NAMES.scope)
@@ -70,7 +90,28 @@ export function decisionTelemetry(): DecisionTelemetry {
     unit: 's',
     advice: { explicitBucketBoundaries: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1] },
   })
+  const softened = meter.createCounter(NAMES.softened, { description: 'reasons that shadow mode did not enforce', unit: '{reason}' })
+  const fired = meter.createCounter(NAMES.guardFired, {
+    description: 'refusals of the guard that policy should have given',
+    unit: '{call}',
+  })
+  const failures = meter.createCounter(NAMES.stageFailures, { description: 'stages that threw', unit: '{call}' })
+  const counts: Record<string, number> = {}
   return {
+    softened(tenant, tool, reasons) {
+      for (const { code, rule } of reasons) {
+        softened.add(1, { 'aegis.tenant': tenant, 'gen_ai.tool.name': tool, 'aegis.rule': rule, 'aegis.code': code })
+        const key = `${tenant} ${tool} ${rule} ${code}`
+        // Tools are checked against the registry before anything is softened, so that callers cannot invent keys.
+        if (Object.hasOwn(counts, key) || Object.keys(counts).length < SOFTENED_KEYS_MAX) counts[key] = (counts[key] ?? 0) + 1
+      }
+    },
+    softenedCounts: () => ({ ...counts }),
+    guardFired: (code) => fired.add(1, { 'aegis.code': code }),
+    stageFailed(error) {
+      failures.add(1)
+      console.error(JSON.stringify({ time: new Date().toISOString(), event: 'stage_failed', detail: describe(error) }))
+    },
     start(headers) {
       const parent = headers.traceparent === undefined ? context.active() : propagation.extract(context.active(), headers)
       return tracer.startSpan('execute_tool', { kind: SpanKind.SERVER }, parent)

@@ -1,8 +1,9 @@
-import { benchDecision } from './decision.ts'
+// `npm run bench [-- decision|dlp] [--write] [--seconds N] [--rounds N]`: every number that the docs quote comes from here.
 
-// `npm run bench [-- decision] [--write] [--seconds N] [--rounds N]`: every number that the docs quote comes from here.
-
-const benches: Record<string, (options: BenchOptions) => Promise<void>> = { decision: benchDecision }
+const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
+  decision: async (options) => (await import('./decision.ts')).benchDecision(options),
+  dlp: async () => (await import('./dlp.ts')).benchDlp(),
+}
 
 export interface BenchOptions {
   /** Seconds of load in one round. */

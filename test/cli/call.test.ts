@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,7 +10,7 @@ import { CommandError } from '../../runtime/cli/exit-codes.ts'
 
 let dir: string
 let server: Server
-let seen: { url: string; body: string; host: string | undefined }[]
+let seen: { url: string; body: string; host: string | undefined; headers: IncomingHttpHeaders }[]
 let answer: { status: number; headers: Record<string, string>; body: string }
 let lines: string[]
 
@@ -24,7 +24,7 @@ beforeEach(async () => {
   server = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk as Buffer)
-    seen.push({ url: request.url ?? '', body: Buffer.concat(chunks).toString(), host: request.headers.host })
+    seen.push({ url: request.url ?? '', body: Buffer.concat(chunks).toString(), host: request.headers.host, headers: request.headers })
     response.writeHead(answer.status, answer.headers).end(answer.body)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -56,6 +56,50 @@ test('the arguments reach the gateway byte by byte', async () => {
   expect(seen[0]?.body).toBe(`{"tool":"crm","action":"read_contact","arguments":${json}}`)
   await make({ json, region: 'eu-west-1', toolDoor: true })
   expect(seen[1]).toMatchObject({ url: '/v1/tools/crm/read_contact', body: json })
+})
+
+test("approval, chain and key go in the body, or in headers where the body is the tool's", async () => {
+  const more = { region: 'eu-west-1', approval: 'o.v.r', chain: 'chn.eu-west-1.a.b', key: 'k"1' }
+  await make(more)
+  expect(JSON.parse(seen[0]?.body ?? '')).toEqual({
+    tool: 'crm',
+    action: 'read_contact',
+    arguments: { id: 'x' },
+    approval: 'o.v.r',
+    chain: 'chn.eu-west-1.a.b',
+    idempotency_key: 'k"1',
+  })
+  await make({ ...more, toolDoor: true })
+  expect(seen[1]?.body).toBe('{"id":"x"}')
+  expect(seen[1]?.headers).toMatchObject({
+    'aegis-approval': 'o.v.r',
+    'aegis-chain': 'chn.eu-west-1.a.b',
+    'aegis-idempotency-key': 'k"1',
+  })
+})
+
+test('the id of an approval is exchanged for its override token, in its region, as the agent', async () => {
+  answer = { status: 200, headers: {}, body: '{"token":"o.v.r","expires_at":"soon"}' }
+  await make({ region: 'eu-west-1', approval: 'apr.eu-west-1.abc' })
+  expect(seen[0]).toMatchObject({ url: '/v1/approvals/apr.eu-west-1.abc/token', body: '{}' })
+  expect(seen[0]?.headers.authorization).toBe(`Bearer ${jwt({ zone: 'eu' })}`)
+  expect(JSON.parse(seen[1]?.body ?? '')).toMatchObject({ approval: 'o.v.r' })
+})
+
+test('refuses to call with an approval that gives no token', async () => {
+  answer = { status: 409, headers: {}, body: '{"error":{"code":"in_progress","message":"nobody has decided yet"}}' }
+  const call = make({ region: 'eu-west-1', approval: 'apr.eu-west-1.abc' })
+  await expect(call).rejects.toThrow('no override token for apr.eu-west-1.abc: in_progress: nobody has decided yet')
+  expect(seen).toHaveLength(1)
+})
+
+test('a new session is a new token', async () => {
+  answer = { status: 200, headers: {}, body: JSON.stringify({ token: jwt({ zone: 'eu' }) }) }
+  await make({ region: 'eu-west-1', newSession: true })
+  expect(seen.map(({ url, body }) => [url, body])).toEqual([
+    ['/tokens', '{"agent":"finance-agent"}'],
+    ['/v1/decisions', expect.any(String)],
+  ])
 })
 
 test('without a place a call takes the way of the agent: its zone, else the global name', async () => {

@@ -17,7 +17,10 @@ const note =
     return EXIT.held
   }
 const actions = Object.fromEntries(
-  ['up', 'demo', 'call', 'drill', 'status', 'policyBuild', 'policyTest', 'policyPublish', 'policyStatus'].map((name) => [name, note(name)]),
+  [
+    ...['up', 'demo', 'call', 'scan', 'drill', 'status', 'approve', 'approvals', 'kill', 'kills', 'lift', 'promote'],
+    ...['policyBuild', 'policyTest', 'policyPublish', 'policyStatus'],
+  ].map((name) => [name, note(name)]),
 ) as unknown as Actions
 
 beforeEach(() => {
@@ -59,9 +62,49 @@ test('the arguments of a call stay as written', async () => {
   await run('call', 'finance-agent', 'stripe-payments.create_payment', '--json', '{"amount":1e400, "amount":1}', '--region', 'eu-west-1')
   expect(ran[0]).toEqual([
     'call',
-    'finance-agent',
-    'stripe-payments.create_payment',
-    expect.objectContaining({ json: '{"amount":1e400, "amount":1}' }),
+    expect.objectContaining({
+      agent: 'finance-agent',
+      action: 'stripe-payments.create_payment',
+      json: '{"amount":1e400, "amount":1}',
+      region: 'eu-west-1',
+    }),
+  ])
+})
+
+test('what goes with a call', async () => {
+  await run('call', 'a', 't.x', '--json', '{}', '--approval', 'apr.eu-west-1.x', '--chain', 'c', '--key', 'k', '--new-session')
+  expect(ran[0]?.[1]).toMatchObject({ approval: 'apr.eu-west-1.x', chain: 'c', key: 'k', newSession: true })
+})
+
+test('scan reads standard input unless a file is named', async () => {
+  await run('scan')
+  await run('scan', '--json', 'calls.jsonl')
+  expect(ran).toEqual([
+    ['scan', { file: '-', json: false }],
+    ['scan', { file: 'calls.jsonl', json: true }],
+  ])
+})
+
+test("operators' commands", async () => {
+  await run('approve', 'apr.eu-west-1.x')
+  await run('approve', 'apr.eu-west-1.x', '--as', 'dpo', '--legal-basis', 'consent', '--record-limit', '2')
+  await run('approve', 'apr.eu-west-1.x', '--reject', '--reason', 'r')
+  await run('kill', 'agent', 'rogue-agent', '--reason', 'wild', '--region', 'us-east-1')
+  await run('lift', 'kill-1', '--reason', 'mended')
+  await run('promote', 'clinic-eu', '--region', 'eu-central-1')
+  await run('promote', 'clinic-eu', '--region', 'eu-central-1', '--home-lost')
+  await run('approvals', '--region', 'eu-west-1')
+  await run('kills')
+  expect(ran.map(([name, options]) => [name, options])).toEqual([
+    ['approve', expect.objectContaining({ id: 'apr.eu-west-1.x', as: 'approver', reject: false })],
+    ['approve', expect.objectContaining({ as: 'dpo', legalBasis: 'consent', recordLimit: 2 })],
+    ['approve', expect.objectContaining({ reject: true, reason: 'r' })],
+    ['kill', expect.objectContaining({ type: 'agent', id: 'rogue-agent', reason: 'wild', region: 'us-east-1' })],
+    ['lift', expect.objectContaining({ id: 'kill-1', reason: 'mended' })],
+    ['promote', expect.objectContaining({ tenant: 'clinic-eu', region: 'eu-central-1', homeLost: false })],
+    ['promote', expect.objectContaining({ homeLost: true })],
+    ['approvals', expect.objectContaining({ region: 'eu-west-1' })],
+    ['kills', expect.not.objectContaining({ region: expect.anything() })],
   ])
 })
 
@@ -95,6 +138,14 @@ test.each([
   [['drill']],
   [['drill', 'region-loss', '--repeat', '-1']],
   [['policy', 'nonsense']],
+  [['approve']],
+  [['approve', 'apr.eu-west-1.x', '--as', 'anyone']],
+  [['approve', 'apr.eu-west-1.x', '--record-limit', '0']],
+  [['kill', 'agent']],
+  [['kill', 'everything', 'x']],
+  [['lift']],
+  [['promote', 'clinic-eu']],
+  [['scan', 'one', 'two']],
 ])('refuses %j in one line, with code 2', async (args) => {
   await expect(run(...args)).resolves.toBe(2)
   expect(ran).toEqual([])

@@ -1,7 +1,9 @@
 import { expect, test } from '@jest/globals'
-import { merged } from '../../runtime/cli/demo.ts'
-import { describeExpected, judge } from '../../runtime/cli/demo-judge.ts'
-import { canRun, type DemoPlace, demoCalls, NOT_IN_THIS_VERSION } from '../../runtime/cli/demo-table.ts'
+import { DEMO_FLOWS } from '../../runtime/cli/demo/flows.ts'
+import { describeExpected, judge } from '../../runtime/cli/demo/judge.ts'
+import type { DemoPlace } from '../../runtime/cli/demo/row.ts'
+import { demoCalls } from '../../runtime/cli/demo/table.ts'
+import { canCall, canWalk, inOrder, merged } from '../../runtime/cli/demo.ts'
 import { agentIds } from '../../runtime/policy/agent-document.ts'
 import { loadDocuments } from '../../runtime/policy/documents.ts'
 
@@ -29,10 +31,9 @@ const verdict = (more: object) => ({
   }),
 })
 
-test('every row of the table is either called or named as missing, none is both', () => {
-  const called = new Set(demoCalls(PLACE).map(({ row }) => row))
-  const missing = Object.keys(NOT_IN_THIS_VERSION).map(Number)
-  expect([...called, ...missing].sort((one, other) => one - other)).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
+test('every row of the table is walked, in its order', () => {
+  const rows = inOrder(demoCalls(PLACE), DEMO_FLOWS).map(({ row }) => row)
+  expect([...new Set(rows)]).toEqual(Array.from({ length: 20 }, (_, index) => index + 1))
 })
 
 test('the calls fit the documents: agents, tools and actions exist', () => {
@@ -51,9 +52,16 @@ test('row 20 tries every issuer at every region, and the global name from every 
 
 test('a call that needs a region which does not run is not made', () => {
   const narrow = { ...PLACE, regions: PLACE.regions.slice(0, 1) }
-  const possible = demoCalls(PLACE).filter((call) => canRun(call, narrow, ['finance-agent', 'research-agent']))
+  const agents = ['finance-agent', 'research-agent']
+  const possible = demoCalls(PLACE).filter((call) => canCall(call, narrow, agents))
   expect(possible.every(({ entrance }) => !('region' in entrance) || entrance.region === 'eu-west-1')).toBe(true)
   expect(possible.some(({ agent }) => agent === 'trial-agent')).toBe(false)
+  expect(DEMO_FLOWS.filter((flow) => canWalk(flow, narrow, agents)).map(({ row }) => row)).toEqual([19])
+})
+
+test('the flows are of agents that have documents', () => {
+  const known = new Set(loadDocuments('demo').agents.flatMap(agentIds))
+  for (const { agents } of DEMO_FLOWS) for (const agent of agents) expect([agent, known.has(agent)]).toEqual([agent, true])
 })
 
 test('an answer as promised is judged so', () => {
@@ -85,10 +93,30 @@ test.each([
   ['an error where a verdict is due', { status: 503, text: '{"error":{"code":"not_ready"}}' }, { status: 200, decision: 'allow' }],
   ['another error', { status: 401, text: '{"error":{"code":"invalid_token"}}' }, { status: 401, error: 'wrong_zone' }],
   ['another status', { status: 500, text: '{"error":{"code":"wrong_zone"}}' }, { status: 401, error: 'wrong_zone' }],
+  [
+    'data in what may be forwarded',
+    verdict({ decision: 'sanitize', arguments: { body: 'DE89 3704-0044' } }),
+    { status: 200, withheld: '37040044' },
+  ],
+  ['no arguments where they must be clean', verdict({ decision: 'sanitize' }), { status: 200, withheld: '37040044' }],
+  ['none of several decisions', verdict({ decision: 'allow' }), { status: 200, decision: ['deny', 'approval_needed'] }],
+  ['none of several reasons', verdict({ reasons: [{ code: 'x' }] }), { status: 200, reason: ['y', 'z'] }],
   ['no JSON', { status: 200, text: '<html>' }, { status: 200, decision: 'allow' }],
   ['nothing', { status: 200, text: '' }, { status: 200 }],
 ])('refuses %s', (_what, answer, expected) => {
   expect(judge(answer, expected, zoneOf).ok).toBe(false)
+})
+
+test('one of several is enough, and what was promised is shown before what else was said', () => {
+  const answer = verdict({ decision: 'deny', enforced: 'deny', reasons: [{ code: 'x' }, { code: 'egress_not_allowed' }] })
+  const expected = { status: 200, decision: ['deny', 'approval_needed'], reason: ['egress_private_address', 'egress_not_allowed'] }
+  expect(judge(answer, expected, zoneOf)).toMatchObject({ ok: true, got: 'deny, egress_not_allowed' })
+  expect(describeExpected(expected)).toBe('deny or approval_needed, egress_private_address or egress_not_allowed')
+})
+
+test('masked arguments withhold what they mask', () => {
+  const answer = verdict({ decision: 'sanitize', arguments: { body: 'pay into ****3000' } })
+  expect(judge(answer, { status: 200, decision: 'sanitize', withheld: '37040044053201' }, zoneOf).ok).toBe(true)
 })
 
 test('expectations and answers are described in the same words', () => {

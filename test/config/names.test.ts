@@ -1,5 +1,5 @@
 import { deployment as input } from '../../config/deployment.ts'
-import { cellNames, publicNames, REGIONAL_TABLES, SIGNING_KEYS, sharedNames, stackNames } from '../../config/names.ts'
+import { cellNames, publicNames, REGIONAL_TABLES, SIGNING_KEYS, sharedNames, stackNames, zoneNames } from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import { type Deployment, regionsOf } from '../../config/schema.ts'
 
@@ -20,16 +20,29 @@ function allNames(deployment: Deployment): string[] {
       ...REGIONAL_TABLES.map((purpose) => cell.table(purpose)),
       ...SIGNING_KEYS.map((purpose) => cell.signingKey(purpose)),
       ...[cell.dataKey, cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket, cell.gatewayRole, cell.dataProtectionRole],
+      ...[cell.executionRole, cell.loadBalancer, cell.operatorLoadBalancer, names.operator(region)],
       ...[cell.gatewayLogs, cell.flowLogs, cell.networkParameter('vpc-id')],
       ...[stacks.keys, stacks.bundleStore, stacks.network, stacks.residencyStore, stacks.gateway].map((name) => name(region)),
       names.regional(region),
     ]
   })
-  const zones = Object.keys(deployment.zones).map((zone) => names.zone(zone))
+  const zones = Object.keys(deployment.zones).flatMap((zone) => [
+    names.zone(zone),
+    stacks.zone(zone),
+    zoneNames(deployment, zone).pseudonymSecret,
+  ])
   return [
     ...cells,
     ...zones,
-    ...[names.global, shared.globalTable, shared.bundleSigningKey, shared.publisherRole, shared.gatewayRepository],
+    ...[
+      names.global,
+      names.operatorIssuer,
+      names.operatorAudience,
+      shared.globalTable,
+      shared.bundleSigningKey,
+      shared.publisherRole,
+      shared.gatewayRepository,
+    ],
     ...[stacks.dns, stacks.globalState, stacks.controlPlane, stacks.routing],
   ]
 }
@@ -42,13 +55,14 @@ describe('names', () => {
 
   it('fit into the limits of AWS at their longest', () => {
     // The longest name and environment that the schema lets through for these regions.
-    const longest = { ...input, name: 'aegisaegi', environments: { staging: { accounts } } }
+    const longest = { ...input, name: 'aegisa', environments: { staging: { accounts } } }
     const deployment = resolveDeployment(longest)
     for (const { region, zone } of regionsOf(deployment)) {
       const cell = cellNames(deployment, region, zone)
-      expect(cell.loadBalancer.length).toBeLessThanOrEqual(32)
+      for (const name of [cell.loadBalancer, cell.operatorLoadBalancer]) expect(name.length).toBeLessThanOrEqual(32)
+      expect(cell.operatorLoadBalancer.length).toBeGreaterThan(cell.loadBalancer.length)
       for (const bucket of [cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket]) expect(bucket.length).toBeLessThanOrEqual(63)
-      for (const role of [cell.gatewayRole, cell.dataProtectionRole]) expect(role.length).toBeLessThanOrEqual(64)
+      for (const role of [cell.gatewayRole, cell.executionRole, cell.dataProtectionRole]) expect(role.length).toBeLessThanOrEqual(64)
     }
   })
 
@@ -58,8 +72,14 @@ describe('names', () => {
     for (const bucket of [cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket]) expect(bucket).toContain(accounts.workload)
   })
 
+  it("end a secret's name in nothing that looks like the suffix of its ARN", () => {
+    const deployment = resolveDeployment(input)
+    for (const zone of Object.keys(deployment.zones)) expect(zoneNames(deployment, zone).pseudonymSecret).not.toMatch(/-.{6}$/)
+  })
+
   it('make https URLs without port or path, as token audiences are compared by character', () => {
     const names = publicNames(resolveDeployment(input))
-    for (const url of [names.globalUrl, names.zoneUrl('eu'), names.regionUrl('eu-west-1')]) expect(url).toMatch(/^https:\/\/[a-z0-9.-]+$/)
+    for (const url of [names.globalUrl, names.zoneUrl('eu'), names.regionUrl('eu-west-1'), names.operatorIssuer, names.operatorAudience])
+      expect(url).toMatch(/^https:\/\/[a-z0-9.-]+$/)
   })
 })

@@ -198,12 +198,35 @@ describe('values that contradict each other', () => {
   })
 
   it("refuses names that make a load balancer's longer than AWS takes, and no others", () => {
-    const fitting = resolveDeployment({ ...input, name: 'aegis-gatewa' })
-    const longest = Math.max(...regionsOf(fitting).map(({ region, zone }) => cellNames(fitting, region, zone).loadBalancer.length))
+    const fitting = resolveDeployment({ ...input, name: 'aegis-gat' })
+    const longest = Math.max(...regionsOf(fitting).map(({ region, zone }) => cellNames(fitting, region, zone).operatorLoadBalancer.length))
     expect(longest).toBe(32)
-    expect(faultsOf({ name: 'aegis-gateway' })).toEqual([
-      "name: aegis-gateway-prod-ap-southeast-1 is 1 characters longer than a load balancer's name may be; shorten name or environment",
+    expect(faultsOf({ name: 'aegis-gate' })).toEqual([
+      "name: aegis-gate-prod-ap-southeast-1-op is 1 characters longer than a load balancer's name may be; shorten name or environment",
     ])
+  })
+})
+
+describe('who operates', () => {
+  it('comes from private ranges, by default from the VPC itself', () => {
+    expect(resolveDeployment(input).operatorCidrs).toEqual(['10.0.0.0/16'])
+    expect(faultsOf({ operatorCidrs: ['10.20.0.0/16', '172.31.0.0/20', '192.168.7.0/24', '100.64.0.0/10'] })).toEqual([])
+  })
+
+  it.each(['0.0.0.0/0', '8.8.8.0/24', '172.32.0.0/16', '10.0.0.0/7', '192.169.0.0/16', '10.0.0.0', '10.0.0.0/33'])(
+    'refuses %s',
+    (range) => {
+      expect(faultsOf({ operatorCidrs: [range] }).join('\n')).toMatch(/^operatorCidrs\.0: /)
+    },
+  )
+
+  it('refuses an issuer that does not speak TLS', () => {
+    expect(faultsOf({ operatorIssuer: 'https://login.company.example/tenant' })).toEqual([])
+    expect(faultsOf({ operatorIssuer: 'http://login.company.example' })).toEqual(['operatorIssuer: is not an https URL'])
+  })
+
+  it.each(['login', 'operators'])('refuses a zone named %s, as that is a name of theirs', (zone) => {
+    expect(faultsOf(withZones({ [zone]: { regions: ['us-west-2'] } })).join()).toMatch(`zones.${zone}: this name is taken`)
   })
 })
 

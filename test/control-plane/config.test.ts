@@ -4,7 +4,13 @@ import { loadConfig } from '../../runtime/control-plane/config.ts'
 const MINIMAL = { AEGIS_PUBLISH_TOKEN: 'x'.repeat(32) }
 
 test('needs nothing but the publish token', () => {
-  expect(loadConfig(MINIMAL)).toMatchObject({ ring: 'stable', port: 8080, regions: undefined, regionEndpoints: {} })
+  expect(loadConfig(MINIMAL)).toMatchObject({
+    ring: 'stable',
+    port: 8080,
+    regions: undefined,
+    regionEndpoints: {},
+    keyOverlapMs: 65 * 60_000,
+  })
 })
 
 test('takes the regions and their endpoints', () => {
@@ -22,6 +28,7 @@ test.each([
   [{ AEGIS_PUBLISH_TOKEN: 'short' }, /needs at least 32 characters/],
   [{ ...MINIMAL, AEGIS_REGION_ENDPOINTS: '{' }, /^environment variable AEGIS_REGION_ENDPOINTS: is not JSON$/],
   [{ ...MINIMAL, AEGIS_REGION_ENDPOINTS: '{"eu-west-1":"nowhere"}' }, /AEGIS_REGION_ENDPOINTS\.eu-west-1/],
+  [{ ...MINIMAL, AEGIS_KEY_OVERLAP_S: '-1' }, /AEGIS_KEY_OVERLAP_S/],
   [{ ...MINIMAL, AEGIS_PORT: '99999' }, /AEGIS_PORT/],
 ])('refuses %j in one line', (env, message) => {
   expect(() => loadConfig(env)).toThrow(message)

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, test } from '@jest/globals'
-import { DocumentsRefusedError, type Publisher, publisher } from '../../runtime/control-plane/publisher.ts'
+import { DocumentsRefusedError, type Publisher, publisher, UnknownKeyError } from '../../runtime/control-plane/publisher.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { verifyBundle } from '../../runtime/policy/bundle.ts'
-import { verifyDirectory } from '../../runtime/policy/directory.ts'
+import { signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
 import { type Documents, loadDocuments } from '../../runtime/policy/documents.ts'
 import { bundleKey, directoryKey, type Pointer } from '../../runtime/state/pointers.ts'
 import { testKey, trustIn } from '../support/policy.ts'
@@ -11,6 +11,7 @@ import { type MemoryCell, memoryCell } from './memory-cell.ts'
 const ZONES = { eu: ['eu-west-1', 'eu-central-1'], us: ['us-east-1'], apac: ['ap-southeast-1'] }
 const HOUR_MS = 3_600_000
 const MAX_AGE_MS = 72 * HOUR_MS
+const OVERLAP_MS = 65 * 60_000
 const documents = loadDocuments('demo')
 const wasm = builtWasm()
 const signing = testKey('control')
@@ -20,10 +21,12 @@ let nowMs: number
 let cells: MemoryCell[]
 let loaded: Documents | Error
 let plane: Publisher
+let kmsAway: boolean
 
 beforeEach(() => {
   nowMs = Date.UTC(2026, 0, 1)
   loaded = documents
+  kmsAway = false
   cells = [
     memoryCell('eu-west-1', 'eu', testKey('token-west').jwk),
     memoryCell('eu-central-1', 'eu', testKey('token-central').jwk),
@@ -39,12 +42,20 @@ function rebuilt(): Publisher {
     zones: ZONES,
     ring: 'stable',
     maxAgeMs: MAX_AGE_MS,
+    keyOverlapMs: OVERLAP_MS,
     loadDocuments: () => {
       if (loaded instanceof Error) throw loaded
       return loaded
     },
     wasm,
-    signer: { ...signing.signer, publicJwk: signing.jwk },
+    signer: {
+      ...signing.signer,
+      publicJwk: signing.jwk,
+      sign: async (message) => {
+        if (kmsAway) throw new Error('KMS is away')
+        return signing.signer.sign(message)
+      },
+    },
     clock: { now: () => nowMs, monotonic: () => nowMs },
     log: () => {},
   })
@@ -53,10 +64,16 @@ function rebuilt(): Publisher {
 const cell = (region: string) => cells.find((one) => one.region === region) as MemoryCell
 const pointerOf = (region: string) => cell(region).pointers.get(`${region} stable`) as Pointer
 const statusOf = (region: string) => plane.status().find((one) => one.region === region)
-const issuersAt = (region: string) => {
+const directoryAt = (region: string) => {
   const jws = Buffer.from(cell(region).bucket.get(directoryKey(pointerOf(region).directoryDigest)) ?? []).toString()
-  return verifyDirectory(jws, { trust, zone: cell(region).zone, nowMs, minSeq: 0 }).issuers
+  return verifyDirectory(jws, { trust, zone: cell(region).zone, nowMs, minSeq: 0 })
 }
+const issuersAt = (region: string) => directoryAt(region).issuers
+/** Key ids of a region's issuer, as another region's directory has them. */
+const kidsOf = (region: string, seenAt: string) =>
+  issuersAt(seenAt)
+    .find((one) => one.region === region)
+    ?.keys.map(({ kid }) => kid)
 
 describe('a publication', () => {
   test('gives every region a verifiable bundle and directory of its zone', async () => {
@@ -164,6 +181,7 @@ describe('a region that fails', () => {
       zones: ZONES,
       ring: 'stable',
       maxAgeMs: MAX_AGE_MS,
+      keyOverlapMs: OVERLAP_MS,
       loadDocuments: () => documents,
       wasm,
       signer: { ...forged.signer, publicJwk: forged.jwk },
@@ -171,7 +189,7 @@ describe('a region that fails', () => {
       log: () => {},
     })
     const release = await plane.publish()
-    expect(release.issuers.map(({ region }) => region)).toEqual(['eu-west-1', 'us-east-1'])
+    expect(release.standing.issuers.map(({ region }) => region)).toEqual(['eu-west-1', 'us-east-1'])
   })
 })
 
@@ -192,7 +210,7 @@ describe('reconciling', () => {
     const { log } = cell('us-east-1')
     log.splice(0)
     await plane.reconcile()
-    expect(log).toEqual(['read pointer', 'read key'])
+    expect(log.sort()).toEqual(['read key', 'read pointer'])
   })
 
   test('publishes anew when a region has another token key', async () => {
@@ -268,4 +286,327 @@ describe('bad documents', () => {
     await plane.publish()
     expect(plane.refused()).toBeUndefined()
   })
+})
+
+describe('rotation of a token key', () => {
+  const rotate = async (kid: string) => {
+    cell('us-east-1').key = testKey(kid).jwk
+    await plane.reconcile()
+  }
+
+  test('lists the new key first and the old one until its tokens have ended', async () => {
+    await plane.publish()
+    await rotate('new')
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new', 'token-us'])
+    nowMs += OVERLAP_MS - 1
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new', 'token-us'])
+    nowMs += 1
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new'])
+  })
+
+  test('publishes once for it, not with every look', async () => {
+    await plane.publish()
+    await rotate('new')
+    nowMs += 1000
+    await plane.reconcile()
+    expect(plane.current()?.seq).toBe(2)
+  })
+
+  test('keeps its appointed end when the control plane was rebuilt, renewed, or the region is away', async () => {
+    await plane.publish()
+    await rotate('new')
+    nowMs += OVERLAP_MS / 2
+    plane = rebuilt()
+    await plane.publish()
+    cell('us-east-1').down = true
+    await plane.publish()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new', 'token-us'])
+    cell('us-east-1').down = false
+    await plane.reconcile()
+    nowMs += OVERLAP_MS / 2
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new'])
+  })
+
+  test('keeps the old key while its region has not got the new directory, as it still signs with it', async () => {
+    await plane.publish()
+    cell('us-east-1').spoil = () => undefined
+    await rotate('new')
+    nowMs += OVERLAP_MS
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new', 'token-us'])
+    cell('us-east-1').spoil = undefined
+    await plane.reconcile()
+    nowMs += OVERLAP_MS
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new'])
+  })
+
+  test('takes back a key that the alias returns to', async () => {
+    await plane.publish()
+    await rotate('new')
+    await rotate('token-us')
+    expect(kidsOf('us-east-1', 'eu-west-1')?.[0]).toBe('token-us')
+    nowMs += OVERLAP_MS
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['token-us'])
+  })
+
+  test('needs no documents that can be read', async () => {
+    await plane.publish()
+    loaded = new Error('demo/tools.yaml:1:1: is wrong')
+    await rotate('new')
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new', 'token-us'])
+  })
+
+  test('never lists more keys than a directory takes', async () => {
+    await plane.publish()
+    for (let i = 0; i < 20; i++) await rotate(`key-${i}`)
+    expect(kidsOf('us-east-1', 'eu-west-1')).toHaveLength(16)
+    expect(kidsOf('us-east-1', 'eu-west-1')?.slice(0, 2)).toEqual(['key-19', 'key-18'])
+  })
+})
+
+describe('removal of a token key in an emergency', () => {
+  test('takes it away at once in every region, though KMS still gives it, and for good', async () => {
+    await plane.publish()
+    await plane.removeKey('us-east-1', 'token-us')
+    for (const seenAt of ['eu-west-1', 'us-east-1']) expect(kidsOf('us-east-1', seenAt)).toEqual([])
+    await plane.publish()
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual([])
+    cell('us-east-1').key = testKey('clean').jwk
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['clean'])
+    cell('us-east-1').key = testKey('token-us').jwk
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).not.toContain('token-us')
+  })
+
+  test('takes away a key that is on its way out', async () => {
+    await plane.publish()
+    cell('us-east-1').key = testKey('new').jwk
+    await plane.reconcile()
+    await plane.removeKey('us-east-1', 'token-us')
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual(['new'])
+    expect(issuersAt('eu-west-1').find(({ region }) => region === 'us-east-1')).not.toHaveProperty('retiring')
+  })
+
+  test('lasts over a rebuilt control plane', async () => {
+    await plane.publish()
+    await plane.removeKey('us-east-1', 'token-us')
+    plane = rebuilt()
+    await plane.publish()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual([])
+  })
+
+  test('lasts when all directories have expired meanwhile', async () => {
+    await plane.publish()
+    await plane.removeKey('us-east-1', 'token-us')
+    nowMs += 2 * MAX_AGE_MS
+    plane = rebuilt()
+    await plane.publish()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual([])
+    expect(kidsOf('eu-west-1', 'us-east-1')).toEqual(['token-west'])
+  })
+
+  test('refuses the keys of a region that is away when the directory that gave them has expired', async () => {
+    await plane.publish()
+    nowMs += 2 * MAX_AGE_MS
+    cell('us-east-1').down = true
+    plane = rebuilt()
+    await plane.publish()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual([])
+    expect(kidsOf('eu-west-1', 'eu-west-1')).toEqual(['token-west'])
+  })
+
+  test('lasts when the only region that has heard of it answers a moment too late to be read', async () => {
+    await plane.publish()
+    for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = true
+    await plane.removeKey('us-east-1', 'token-us')
+    for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = false
+    const { readPointer } = cell('us-east-1')
+    cell('us-east-1').readPointer = async () => {
+      cell('us-east-1').readPointer = readPointer
+      throw new Error('us-east-1 is away')
+    }
+    plane = rebuilt()
+    await plane.publish()
+    expect(kidsOf('us-east-1', 'us-east-1')).toEqual([])
+    await plane.reconcile()
+    for (const { region } of cells) expect(kidsOf('us-east-1', region)).toEqual([])
+  })
+
+  test('lasts when only a region that was away has heard of it', async () => {
+    await plane.publish()
+    for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = true
+    await plane.removeKey('us-east-1', 'token-us')
+    cell('us-east-1').down = true
+    for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = false
+    plane = rebuilt()
+    await plane.publish()
+    // Nobody who answers knows better yet. What counts is that the one who does is not overwritten.
+    cell('us-east-1').down = false
+    await plane.reconcile()
+    for (const { region } of cells) expect(kidsOf('us-east-1', region)).toEqual([])
+  })
+
+  test('is published at once although the documents are broken', async () => {
+    await plane.publish()
+    loaded = new Error('demo/tools.yaml:1:1: is wrong')
+    await plane.removeKey('us-east-1', 'token-us')
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual([])
+  })
+
+  test('is made up for when signing failed', async () => {
+    await plane.publish()
+    kmsAway = true
+    await expect(plane.removeKey('us-east-1', 'token-us')).rejects.toThrow('KMS is away')
+    kmsAway = false
+    await plane.reconcile()
+    expect(kidsOf('us-east-1', 'eu-west-1')).toEqual([])
+  })
+
+  test('refuses a key that no issuer of the region has, and publishes nothing', async () => {
+    await plane.publish()
+    await expect(plane.removeKey('us-east-1', 'token-west')).rejects.toBeInstanceOf(UnknownKeyError)
+    await expect(plane.removeKey('mars', 'token-us')).rejects.toBeInstanceOf(UnknownKeyError)
+    expect(plane.current()?.seq).toBe(1)
+  })
+})
+
+test('a control plane with the next signing key goes on with what the one before has said', async () => {
+  await plane.publish()
+  await plane.lift('kill-1')
+  await plane.removeKey('us-east-1', 'token-us')
+  const next = testKey('next')
+  const options = {
+    cells,
+    zones: ZONES,
+    ring: 'stable',
+    maxAgeMs: MAX_AGE_MS,
+    keyOverlapMs: OVERLAP_MS,
+    loadDocuments: () => documents,
+    wasm,
+  }
+  const clock = { now: () => nowMs, monotonic: () => nowMs }
+  const signer = { ...next.signer, publicJwk: next.jwk }
+  const { standing } = await publisher({ ...options, signer, trustedKeys: [signing.jwk, next.jwk], clock, log: () => {} }).publish()
+  expect(standing.lifted).toEqual(['kill-1'])
+  expect(standing.issuers.find(({ region }) => region === 'us-east-1')).toMatchObject({ keys: [], removed: ['token-us'] })
+})
+
+describe('lifted kill switches', () => {
+  const liftedAt = () => cells.map(({ region }) => directoryAt(region).lifted)
+
+  test('stand in the directory of every zone, from then on', async () => {
+    await plane.publish()
+    await plane.lift('kill-2')
+    await plane.lift('kill-1')
+    await plane.publish()
+    expect(liftedAt()).toEqual(Array(3).fill(['kill-1', 'kill-2']))
+  })
+
+  test('are carried over by a rebuilt control plane, also from expired directories', async () => {
+    await plane.publish()
+    await plane.lift('kill-1')
+    plane = rebuilt()
+    await plane.lift('kill-2')
+    nowMs += 2 * MAX_AGE_MS
+    plane = rebuilt()
+    await plane.publish()
+    expect(liftedAt()).toEqual(Array(3).fill(['kill-1', 'kill-2']))
+  })
+
+  test('are learnt from a region that was away before anything overwrites it', async () => {
+    await plane.publish()
+    for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = true
+    await plane.lift('kill-1')
+    for (const { region } of cells) cell(region).down = region === 'us-east-1'
+    plane = rebuilt()
+    await plane.publish()
+    cell('us-east-1').down = false
+    await plane.reconcile()
+    await plane.reconcile()
+    expect(liftedAt()).toEqual(Array(3).fill(['kill-1']))
+  })
+
+  test('refuses lifts from a directory that this control plane has not signed', async () => {
+    await plane.publish()
+    const forged = testKey('control')
+    const jws = await signDirectory({ ...directoryAt('us-east-1'), seq: 50, lifted: ['kill-9'] }, forged.signer)
+    const { bucket, pointers } = cell('us-east-1')
+    bucket.set(directoryKey('f'.repeat(64)), Buffer.from(jws))
+    pointers.set('us-east-1 stable', { ...pointerOf('us-east-1'), directoryDigest: 'f'.repeat(64) })
+    plane = rebuilt()
+    await plane.publish()
+    expect(liftedAt()).toEqual(Array(3).fill([]))
+  })
+})
+
+describe('budget grants', () => {
+  const periodsAt = (region: string) => [...new Set(directoryAt(region).grants.map(({ period }) => period))].sort()
+
+  test('are published for today and the next two days, and anew with the day', async () => {
+    await plane.publish()
+    expect(periodsAt('eu-west-1')).toEqual(['2026-01-01', '2026-01-02', '2026-01-03'])
+    nowMs += 24 * HOUR_MS - 1
+    await plane.reconcile()
+    expect(plane.current()?.seq).toBe(1)
+    nowMs += 1
+    await plane.reconcile()
+    expect(plane.current()?.seq).toBe(2)
+    expect(periodsAt('eu-west-1')).toEqual(['2026-01-02', '2026-01-03', '2026-01-04'])
+  })
+
+  const movedHome = (): Documents => ({
+    ...documents,
+    tenants: documents.tenants.map((tenant) => (tenant.id === 'acme-eu' ? { ...tenant, homeRegion: 'eu-central-1' } : tenant)),
+    agents: documents.agents.map((agent) =>
+      agent.agent === 'treasury-agent' ? { ...agent, budget: { period: 'day', amount: 3, currency: 'eur' } } : agent,
+    ),
+  })
+  const todayAt = (region: string) =>
+    directoryAt(region)
+      .grants.filter(({ agent, period }) => agent === 'treasury-agent' && period === '2026-01-01')
+      .map((grant) => `${grant.region} ${grant.amount}`)
+
+  test('of a day that has begun stay with their regions when a tenant moves, also over a rebuilt control plane', async () => {
+    loaded = { ...movedHome(), tenants: documents.tenants }
+    await plane.publish()
+    expect(todayAt('eu-west-1')).toEqual(['eu-west-1 2', 'eu-central-1 1'])
+    loaded = movedHome()
+    plane = rebuilt()
+    await plane.publish()
+    expect(todayAt('eu-west-1')).toEqual(['eu-west-1 2', 'eu-central-1 1'])
+  })
+
+  test('that were worked out while every region of the zone was away are corrected before any of them sees them', async () => {
+    loaded = { ...movedHome(), tenants: documents.tenants }
+    await plane.publish()
+    for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = true
+    loaded = movedHome()
+    plane = rebuilt()
+    await plane.publish()
+    const seen: string[][] = []
+    for (const region of ['eu-west-1', 'eu-central-1']) {
+      cell(region).down = false
+      const { writePointer } = cell(region)
+      cell(region).writePointer = async (pointer) => {
+        await writePointer(pointer)
+        seen.push(todayAt(region))
+      }
+    }
+    await plane.reconcile()
+    expect(seen).toEqual(Array(2).fill(['eu-west-1 2', 'eu-central-1 1']))
+  })
+})
+
+test('clients stand in the directory of their own zone, and of every zone where nothing binds their tenant', async () => {
+  await plane.publish()
+  const clientsAt = (region: string) => directoryAt(region).clients.map(({ agent }) => agent)
+  expect(clientsAt('eu-west-1')).toEqual(expect.arrayContaining(['finance-agent', 'ward-agent', 'research-agent']))
+  expect(clientsAt('us-east-1').sort()).toEqual(['ops-agent', 'research-agent'])
 })

@@ -1,6 +1,7 @@
 import { createPublicKey, randomUUID, verify } from 'node:crypto'
-import { CreateAliasCommand, CreateKeyCommand, type KMSClient } from '@aws-sdk/client-kms'
+import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import { CreateBucketCommand, type S3Client } from '@aws-sdk/client-s3'
+import { AssumeRoleCommand, STSClient } from '@aws-sdk/client-sts'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { kmsSigner } from '../../runtime/identity/kms-signer.ts'
 import { s3ObjectStore } from '../../runtime/state/object-store.ts'
@@ -8,7 +9,7 @@ import { kms, s3 } from '../fabric/stores/support.ts'
 import { type ForeignServer, startForeignServer } from './support/foreign-server.ts'
 import { suiteNeeding } from './support/needs.ts'
 
-// The fabric stands in for KMS and S3 with a few operations of its own. The same clients against somebody else's emulator show
+// The fabric stands in for KMS, STS and S3 with a few operations of its own. The same clients against somebody else's emulator show
 // that they speak AWS's protocol and not only the stand-in's. Of what an emulator drops without a word, nothing is asked here.
 const ministack = process.env.AEGIS_MINISTACK
 const suite = suiteNeeding('ministack', ministack)
@@ -20,6 +21,7 @@ suite('AWS emulator', () => {
   let emulator: ForeignServer
   let keys: KMSClient
   let objects: S3Client
+  let roles: STSClient
 
   beforeAll(async () => {
     emulator = await startForeignServer((port) => ({
@@ -28,7 +30,7 @@ suite('AWS emulator', () => {
       env: {
         BIND_HOST: '127.0.0.1',
         GATEWAY_PORT: String(port),
-        SERVICES: 'kms,s3',
+        SERVICES: 'kms,s3,sts',
         // Two further listeners, on fixed ports.
         IOT_MTLS_ENABLED: '0',
         SFTP_ENABLED: '0',
@@ -36,12 +38,14 @@ suite('AWS emulator', () => {
     }))
     keys = kms(emulator.url, REGION)
     objects = s3(emulator.url, REGION)
+    roles = new STSClient({ region: REGION, endpoint: emulator.url, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } })
     await objects.send(new CreateBucketCommand({ Bucket: 'bundles', CreateBucketConfiguration: { LocationConstraint: REGION } }))
   }, START_TIMEOUT_MS)
 
   afterAll(async () => {
     keys?.destroy()
     objects?.destroy()
+    roles?.destroy()
     await emulator?.close()
   })
 
@@ -61,6 +65,21 @@ suite('AWS emulator', () => {
   test('refuses a key that is not P-256', async () => {
     const { KeyMetadata } = await keys.send(new CreateKeyCommand({ KeySpec: 'RSA_2048', KeyUsage: 'SIGN_VERIFY' }))
     await expect(kmsSigner(keys, KeyMetadata?.KeyId ?? '')).rejects.toThrow(/only EC P-256/)
+  })
+
+  test('STS gives credentials for a role in the name of a person, and KMS signs under them', async () => {
+    const RoleArn = 'arn:aws:iam::000000000000:role/data-protection'
+    const asked = { RoleArn, RoleSessionName: 'approval', SourceIdentity: 'dpo@acme-eu', DurationSeconds: 900 }
+    const { Credentials, AssumedRoleUser } = await roles.send(new AssumeRoleCommand(asked))
+    expect(AssumedRoleUser?.Arn).toMatch(/assumed-role\/data-protection\/approval$/)
+    expect(Credentials?.Expiration).toBeInstanceOf(Date)
+    const { AccessKeyId = '', SecretAccessKey = '', SessionToken = '' } = Credentials ?? {}
+    const credentials = { accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey, sessionToken: SessionToken }
+    const officer = new KMSClient({ region: REGION, endpoint: emulator.url, credentials, maxAttempts: 1 })
+    const { KeyMetadata } = await keys.send(new CreateKeyCommand({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }))
+    const signer = await kmsSigner(officer, KeyMetadata?.KeyId ?? '')
+    expect(await signer.sign(Buffer.from('an attestation'))).toHaveLength(64)
+    officer.destroy()
   })
 
   test('an object comes back as it was put, and one that is not there as undefined', async () => {

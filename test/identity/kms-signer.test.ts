@@ -1,3 +1,5 @@
+import { createPublicKey, generateKeyPairSync, type JsonWebKey, verify } from 'node:crypto'
+import { KMSClient } from '@aws-sdk/client-kms'
 import { importJWK, jwtVerify } from 'jose'
 import { kmsSigner } from '../../runtime/identity/kms-signer.ts'
 import { testBucketAndKey } from '../support/stores.ts'
@@ -21,6 +23,35 @@ test('what KMS signs verifies as ES256 under the public key it gives', async () 
   }
 })
 
+test('signs what is longer than KMS takes whole', async () => {
+  const signer = await kmsSigner(cell.kms, 'alias/test-token')
+  const message = Buffer.alloc(100_000, 'directory')
+  const key = createPublicKey({ key: signer.publicJwk as JsonWebKey, format: 'jwk' })
+  expect(verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, await signer.sign(message))).toBe(true)
+})
+
 test('refuses a key that does not exist', async () => {
   await expect(kmsSigner(cell.kms, 'alias/nobody')).rejects.toThrow()
+})
+
+test('stays with its key when the alias moves to another one', async () => {
+  let target = 'arn:aws:kms:eu-west-1:111122223333:key/old'
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const signedWith: unknown[] = []
+  const client = new KMSClient({ region: 'eu-west-1' })
+  client.middlewareStack.add(
+    () => async (args) => {
+      const { KeyId } = args.input as { KeyId: string }
+      const arn = KeyId.startsWith('alias/') ? target : KeyId
+      if ('Message' in args.input) signedWith.push(arn)
+      const signature = Buffer.from('3006020101020101', 'hex')
+      const output = { KeyId: arn, PublicKey: publicKey.export({ format: 'der', type: 'spki' }), Signature: signature, $metadata: {} }
+      return { output, response: {} }
+    },
+    { step: 'initialize' },
+  )
+  const signer = await kmsSigner(client, 'alias/token')
+  target = 'arn:aws:kms:eu-west-1:111122223333:key/new'
+  await signer.sign(Buffer.from('message'))
+  expect(signedWith).toEqual(['arn:aws:kms:eu-west-1:111122223333:key/old'])
 })

@@ -1,13 +1,13 @@
 import { generateKeyPairSync } from 'node:crypto'
 import { exportJWK, SignJWT, UnsecuredJWT } from 'jose'
-import { type TokenVerifier, type TrustedIssuers, tokenVerifier } from '../../runtime/identity/verify-token.ts'
+import { type SenderProof, type TokenVerifier, type TrustedIssuers, tokenVerifier } from '../../runtime/identity/verify-token.ts'
 import type { Tenant } from '../../runtime/model/zones.ts'
 import { type TestKey, testKey, testToken } from '../support/tokens.ts'
 
 const ZONE_URL = 'https://eu.aegis.example'
 const GLOBAL_URL = 'https://global.aegis.example'
-const acme: Tenant = { id: 'acme-eu', zone: 'eu', homeRegion: 'eu-west-1', binding: 'zone', mode: 'enforce' }
-const umbrella: Tenant = { id: 'umbrella', zone: 'global', homeRegion: null, binding: 'none', mode: 'enforce' }
+const acme: Tenant = { id: 'acme-eu', zone: 'eu', homeRegion: 'eu-west-1', binding: 'zone', mode: 'enforce', residency: 'enforce' }
+const umbrella: Tenant = { id: 'umbrella', zone: 'global', homeRegion: null, binding: 'none', mode: 'enforce', residency: 'enforce' }
 
 let eu: TestKey
 let us: TestKey
@@ -17,7 +17,9 @@ let now = Date.now()
 
 const claims = { iss: 'https://eu-west-1.aegis.example', aud: ZONE_URL, agent_id: 'finance-agent', tenant: 'acme-eu', zone: 'eu' }
 const globalClaims = { ...claims, aud: GLOBAL_URL, agent_id: 'research-agent', tenant: 'umbrella', zone: 'global' }
-const check = async (token: string) => verifier.verify(token, trusted)
+const REGION_URL = 'https://eu-west-1.aegis.example'
+const BEARER: SenderProof = { scheme: 'bearer', method: 'POST', url: '/v1/decisions' }
+const check = async (token: string) => verifier.verify(token, trusted, BEARER)
 const codeOf = async (token: string | Promise<string>) => {
   try {
     await check(await token)
@@ -35,12 +37,21 @@ beforeEach(() => {
   now = Date.now()
   trusted = {
     issuers: new Map([
-      ['https://eu-west-1.aegis.example', { iss: 'https://eu-west-1.aegis.example', zone: 'eu', keys: [eu.publicJwk] }],
-      ['https://us-east-1.aegis.example', { iss: 'https://us-east-1.aegis.example', zone: 'us', keys: [us.publicJwk] }],
+      ['https://eu-west-1.aegis.example', { iss: REGION_URL, region: 'eu-west-1', zone: 'eu', keys: [eu.publicJwk] }],
+      [
+        'https://us-east-1.aegis.example',
+        { iss: 'https://us-east-1.aegis.example', region: 'us-east-1', zone: 'us', keys: [us.publicJwk] },
+      ],
     ]),
     tenants: new Map([acme, umbrella].map((tenant) => [tenant.id, tenant])),
   }
-  verifier = tokenVerifier({ zone: 'eu', zoneUrl: ZONE_URL, globalUrl: GLOBAL_URL, clock: { now: () => now, monotonic: () => now } })
+  verifier = tokenVerifier({
+    zone: 'eu',
+    regionUrl: REGION_URL,
+    zoneUrl: ZONE_URL,
+    globalUrl: GLOBAL_URL,
+    clock: { now: () => now, monotonic: () => now },
+  })
 })
 
 test('accepts a zone token of a tenant of this zone', async () => {
@@ -50,6 +61,9 @@ test('accepts a zone token of a tenant of this zone', async () => {
     zone: 'eu',
     binding: 'zone',
     session: 's-1',
+    issuerRegion: 'eu-west-1',
+    keyId: eu.publicJwk.kid,
+    issuedAt: expect.any(Number),
   })
 })
 
@@ -89,7 +103,11 @@ test.each([
   ['another type of token', () => testToken(eu, claims, { typ: 'JWT' })],
   ['a header that names a key of its own', async () => testToken(eu, claims, { jwk: eu.publicJwk as never })],
   ['a header with a key URL', () => testToken(eu, claims, { jku: 'https://evil.example/jwks' })],
-  ['a sender-constrained token whose proof is not checked', () => testToken(eu, { ...claims, cnf: { jkt: 'x' } })],
+  ['a binding of an unknown kind', () => testToken(eu, { ...claims, cnf: { jwk: eu.publicJwk } })],
+  ['a known binding beside an unknown one', () => testToken(eu, { ...claims, cnf: { 'x5t#S256': 'A'.repeat(43), kid: 'k' } })],
+  ['a binding to nothing', () => testToken(eu, { ...claims, cnf: {} })],
+  ['a binding to what is no thumbprint', () => testToken(eu, { ...claims, cnf: { jkt: 'x' } })],
+  ['a bound token without any proof', () => testToken(eu, { ...claims, cnf: { jkt: 'A'.repeat(43) } })],
   ['an unsigned token', async () => new UnsecuredJWT(claims).encode()],
   [
     'an HMAC keyed by the public key',
@@ -123,7 +141,7 @@ test('refuses a key that is not on P-256, even from the directory', async () => 
   const rsa = { ...(await exportJWK(publicKey)), kid: 'rsa' }
   trusted = {
     ...trusted,
-    issuers: new Map([['https://eu-west-1.aegis.example', { iss: 'https://eu-west-1.aegis.example', zone: 'eu', keys: [rsa] }]]),
+    issuers: new Map([['https://eu-west-1.aegis.example', { iss: REGION_URL, region: 'eu-west-1', zone: 'eu', keys: [rsa] }]]),
   }
   const token = await new SignJWT(claims)
     .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid: 'rsa' })

@@ -25,6 +25,7 @@ describe('a signed directory', () => {
       homeRegion: 'eu-west-1',
       binding: 'region',
       mode: 'enforce',
+      residency: 'enforce',
     })
     expect(directory.tenants.get('umbrella')).toMatchObject({ zone: 'global', homeRegion: null })
     expect(directory.issuers).toEqual(issuers)
@@ -53,9 +54,11 @@ describe('refuses what is signed and contradicts itself', () => {
     not_before: 1000,
     not_after: 2000,
     zones,
-    tenants: [{ id: 'acme-eu', zone: 'eu', home_region: 'eu-west-1', binding: 'zone', mode: 'enforce' }],
+    tenants: [{ id: 'acme-eu', zone: 'eu', home_region: 'eu-west-1', binding: 'zone', mode: 'enforce', residency: 'enforce' }],
     issuers,
     grants: [],
+    lifted: [],
+    clients: [],
   }
   test('but takes it as it is', async () => {
     const jws = await signCompact(payload, key.signer, 'aegis-directory+jwt')
@@ -72,6 +75,7 @@ describe('refuses what is signed and contradicts itself', () => {
     ['an issuer twice', { issuers: [...issuers, issuers[0]] }],
     ['an issuer in a zone that is not its own', { issuers: [{ ...issuers[0], zone: 'us' }] }],
     ['an issuer with a private key', { issuers: [{ ...issuers[0], keys: [{ ...key.jwk, d: key.jwk.x }] }] }],
+    ['an issuer that lists a removed key', { issuers: [{ ...issuers[0], removed: ['eu-west-1'] }] }],
     ['a grant of an unknown shape', { grants: [{}] }],
     ['a seq of 0', { seq: 0 }],
   ])('%s', async (_, change) => {
@@ -90,7 +94,7 @@ describe('refuses what is signed and contradicts itself', () => {
 })
 
 describe('tenants', () => {
-  const good: Tenant = { id: 'acme', zone: 'eu', homeRegion: 'eu-west-1', binding: 'zone', mode: 'enforce' }
+  const good: Tenant = { id: 'acme', zone: 'eu', homeRegion: 'eu-west-1', binding: 'zone', mode: 'enforce', residency: 'enforce' }
   test('of the demo are fine', () => {
     expect(checkTenants(tenants, zones)).toEqual([])
   })

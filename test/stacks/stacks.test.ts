@@ -3,12 +3,14 @@ import { bundleStoreSuite } from './suites/bundle-store.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
 import { dnsSuite } from './suites/dns.ts'
 import { gatewaySuite } from './suites/gateway.ts'
+import { gatewayRightsSuite } from './suites/gateway-rights.ts'
 import { globalStateSuite } from './suites/global-state.ts'
 import { keysSuite } from './suites/keys.ts'
 import { nagSuite } from './suites/nag.ts'
 import { networkSuite } from './suites/network.ts'
 import { residencyStoreSuite } from './suites/residency-store.ts'
 import { routingSuite } from './suites/routing.ts'
+import { zoneSuite } from './suites/zone.ts'
 import { synthesize } from './synthesized.ts'
 
 // One synthesized app for every suite: synthesizing takes seconds, and jest shares nothing between files.
@@ -19,9 +21,11 @@ describe('cdk-nag', () => nagSuite(synthesized))
 describe('dns', () => dnsSuite(synthesized))
 describe('keys', () => keysSuite(synthesized))
 describe('global-state', () => globalStateSuite(synthesized))
+describe('zone', () => zoneSuite(synthesized))
 describe('control-plane', () => controlPlaneSuite(synthesized))
 describe('bundle-store', () => bundleStoreSuite(synthesized))
 describe('network', () => networkSuite(synthesized))
 describe('residency-store', () => residencyStoreSuite(synthesized))
 describe('gateway', () => gatewaySuite(synthesized))
+describe('rights of the gateway', () => gatewayRightsSuite(synthesized))
 describe('routing', () => routingSuite(synthesized))

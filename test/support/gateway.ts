@@ -2,26 +2,31 @@ import { sign } from 'node:crypto'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { STSClient } from '@aws-sdk/client-sts'
 import type { FastifyInstance } from 'fastify'
 import { deployment as input } from '../../config/deployment.ts'
 import { publicNames } from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import { regionsOf } from '../../config/schema.ts'
 import { openSpool, type Spool, type SpoolOptions } from '../../runtime/evidence/spool.ts'
+import { type Stores, startStores } from '../../runtime/fabric/stores/region-stores.ts'
 import { type ActivePolicy, activePolicyOf } from '../../runtime/gateway/active-policy.ts'
-import { buildGateway } from '../../runtime/gateway/app.ts'
-import { createEnforcer } from '../../runtime/gateway/enforcer.ts'
+import { assemble } from '../../runtime/gateway/assembly.ts'
+import { loadConfig } from '../../runtime/gateway/config.ts'
+import type { Enforcer } from '../../runtime/gateway/enforcer.ts'
 import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
-import { decisionJournal } from '../../runtime/gateway/journal.ts'
-import { tokenVerifier } from '../../runtime/identity/verify-token.ts'
-import type { Dialer, DialRequest, Resolver, Signer } from '../../runtime/model/ports.ts'
+import type { Dialer, DialRequest, DialResponse, Resolver, Signer } from '../../runtime/model/ports.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { packBundle, verifyBundle } from '../../runtime/policy/bundle.ts'
 import { buildDirectory, type Directory, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
 import { bundleData, type Documents, loadDocuments, revisionOf } from '../../runtime/policy/documents.ts'
 import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
+import { grantsFor } from '../../runtime/policy/grants.ts'
 import { type PublicJwk, parseTrustRoot, type TrustRoot } from '../../runtime/policy/trust.ts'
-import { decisionTelemetry } from '../../runtime/telemetry/telemetry.ts'
+import { table } from '../fabric/stores/support.ts'
+import { TASK_ENVIRONMENT } from './task-environment.ts'
 import { type TestKey, testKey, testToken } from './tokens.ts'
 
 export const deployment = resolveDeployment(input)
@@ -33,6 +38,8 @@ const zones = Object.fromEntries(Object.entries(deployment.zones).map(([zone, { 
 export interface TestTrust {
   control: TestKey
   regions: Record<string, TestKey>
+  /** The key of the operators' OpenID provider. */
+  operators: TestKey
   trust: TrustRoot
 }
 
@@ -40,7 +47,7 @@ export async function testTrust(): Promise<TestTrust> {
   const control = await testKey()
   const regions: Record<string, TestKey> = {}
   for (const { region } of regionsOf(deployment)) regions[region] = await testKey()
-  return { control, regions, trust: parseTrustRoot({ keys: [{ ...control.publicJwk }] }) }
+  return { control, regions, operators: await testKey(), trust: parseTrustRoot({ keys: [{ ...control.publicJwk }] }) }
 }
 
 export function testSigner({ privateKey, publicJwk }: TestKey): Signer {
@@ -86,6 +93,8 @@ export async function signedDirectory(trust: TestTrust, { zone, seq = 1, nowMs =
     zones,
     tenants,
     issuers,
+    grants: grantsFor(documents.agents, documents.tenants, zones, nowMs),
+    clients: documents.clients,
   })
   return signDirectory(directory, signer ?? testSigner(trust.control))
 }
@@ -98,12 +107,16 @@ export async function activePolicy(trust: TestTrust, zone: string): Promise<Acti
 }
 
 export interface TestGateway {
+  enforcer: Enforcer
   app: FastifyInstance
+  operator: FastifyInstance
   spool: Spool
   /** Every request that was forwarded to a tool. */
   dialled: DialRequest[]
   /** Swap or remove the policy in force. */
   active: ActivePolicy | undefined
+  /** What the gateway asks its own region for. Closed: the region's tables and keys are away. */
+  stores: Stores
   /** The records written so far, oldest first. */
   records(): Promise<RecordLine[]>
   close(): Promise<void>
@@ -124,23 +137,28 @@ export interface TestGatewayOptions {
 
 const addresses = ['44.128.1.20']
 const publicAddress: Resolver = { resolve: async () => addresses }
+const TABLES = ['global', 'state', 'approvals', 'chains', 'slices', 'idempotency']
+const { AEGIS_DATA_PROTECTION_ROLE: ROLE, AEGIS_OPERATOR_ISSUER: ISSUER, AEGIS_OPERATOR_AUDIENCE: OPERATORS } = TASK_ENVIRONMENT
 
-/** A gateway of one region over the demo's documents, with a real spool and without a port. */
-export async function testGateway({
-  trust,
-  region,
-  zone,
-  resolver = publicAddress,
-  dialer,
-  spool: spoolOptions,
-  maxInFlight = 1000,
-}: TestGatewayOptions): Promise<TestGateway> {
+/** A gateway of one region over the demo's documents: real stages, spool, tables and keys, and no port. */
+export async function testGateway(options: TestGatewayOptions): Promise<TestGateway> {
+  const { trust, region, zone, resolver = publicAddress, maxInFlight = 1000 } = options
   const clock = { now: () => Date.now(), monotonic: () => performance.now() }
   const directory = mkdtempSync(join(tmpdir(), 'aegis-gateway-'))
-  const spool = await openSpool({ directory, log: 'log', ...spoolOptions })
+  const spool = await openSpool({ directory, log: 'log', ...options.spool })
+  const stores = await startStores({
+    region,
+    tables: TABLES.map((name) => table(name)),
+    keysDir: join(directory, 'keys'),
+    keys: ['alias/token', 'alias/approval', 'alias/data-protection'],
+    roles: [{ arn: ROLE, needsSourceIdentity: true }],
+    signers: { 'alias/data-protection': ROLE },
+  })
   const dialled: DialRequest[] = []
   const echo: Dialer = {
-    dial: async (request) => {
+    dial: async (request): Promise<DialResponse> => {
+      if (request.url.origin === ISSUER) return jsonAnswer(operatorDocument(request.url, trust))
+      if (request.url.pathname.startsWith('/.well-known/')) return { status: 503, headers: {}, body: new Uint8Array() }
       dialled.push(request)
       return { status: 200, headers: { 'content-type': 'application/json', 'x-internal': 'secret' }, body: Buffer.from('{"ok":true}') }
     },
@@ -148,28 +166,40 @@ export async function testGateway({
   }
   const gateway = { active: (await activePolicy(trust, zone)) as ActivePolicy | undefined }
   const policies = { current: () => gateway.active, regionalStateSeenAt: () => performance.now() }
-  const telemetry = decisionTelemetry()
-  const enforcer = createEnforcer({
-    place: { region, zone },
-    active: policies.current,
-    verifier: tokenVerifier({ zone, zoneUrl: names.zoneUrl(zone), globalUrl: names.globalUrl, clock }),
-    resolver,
-    journal: decisionJournal({ identity: { log: 'log', region, zone, version: '0.0.0' }, spool, telemetry, clock }),
-    telemetry,
-    clock,
-  })
-  const app = buildGateway({
-    region,
-    version: '0.0.0',
-    enforcer,
-    dialer: dialer ?? echo,
-    health: gatewayHealth({ policies, spool, clock, warnAgeMs: 1000 }),
-    maxInFlight,
-  })
+  const aws = { region, endpoint: stores.url, credentials: { accessKeyId: 'test', secretAccessKey: 'test' }, maxAttempts: 1 }
+  const clients = { dynamodb: new DynamoDBClient(aws), kms: new KMSClient(aws), sts: new STSClient(aws) }
+  const assembly = assemble(
+    loadConfig({
+      ...TASK_ENVIRONMENT,
+      AEGIS_REGION: region,
+      AEGIS_ZONE: zone,
+      AEGIS_REGION_URL: names.regionUrl(region),
+      AEGIS_ZONE_URL: names.zoneUrl(zone),
+      AEGIS_MAX_IN_FLIGHT: String(maxInFlight),
+    }),
+    {
+      ...clients,
+      kmsAs: (credentials) => new KMSClient({ ...aws, credentials }),
+      spool,
+      resolver,
+      dialer: options.dialer ?? echo,
+      clock,
+      active: policies.current,
+      identity: { log: 'log', region, zone, version: '0.0.0' },
+      log: () => {},
+    },
+    (known) => gatewayHealth({ policies, spool, clock, warnAgeMs: 1000, ...known }),
+  )
+  await assembly.settle()
+  const stop = assembly.start()
+  const { app, operator, enforcer } = assembly
   return Object.assign(gateway, {
+    enforcer,
     app,
+    operator,
     spool,
     dialled,
+    stores,
     async records() {
       if (spool.nextSeq > 0) await spool.synced(spool.nextSeq - 1)
       const file = readdirSync(directory).find((name) => name.endsWith('.jsonl')) ?? ''
@@ -179,15 +209,41 @@ export async function testGateway({
         .map((line) => JSON.parse(line) as RecordLine)
     },
     async close() {
-      await app.close()
+      await Promise.all([app.close(), operator.close()])
+      await stop()
+      for (const client of Object.values(clients)) client.destroy()
+      await stores.close()
       await spool.close()
       rmSync(directory, { recursive: true, force: true })
     },
   })
 }
 
+const jsonAnswer = (value: object) => ({
+  status: 200,
+  headers: { 'content-type': 'application/json' },
+  body: Buffer.from(JSON.stringify(value)),
+})
+
+/** What the operators' OpenID provider serves. */
+function operatorDocument({ pathname }: URL, { operators }: TestTrust): object {
+  if (pathname === '/jwks') return { keys: [{ ...operators.publicJwk, alg: 'ES256', use: 'sig' }] }
+  return { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` }
+}
+
+/** A token of a person who operates. */
+export function operatorToken({ operators }: TestTrust, claims: { sub: string; tenants: string[]; roles: string[] }): Promise<string> {
+  return testToken(operators, { iss: ISSUER, aud: OPERATORS, jti: undefined, ...claims }, { typ: 'JWT' })
+}
+
 /** A token of a demo agent, issued by its tenant's home region, or by `region`. */
-export async function agentToken(trust: TestTrust, agentId: string, tenantId: string, region?: string): Promise<string> {
+export async function agentToken(
+  trust: TestTrust,
+  agentId: string,
+  tenantId: string,
+  region?: string,
+  claims: Record<string, unknown> = {},
+): Promise<string> {
   const tenant = documents.tenants.find(({ id }) => id === tenantId)
   if (tenant === undefined) throw new Error(`no tenant ${tenantId}`)
   const issuer = region ?? tenant.homeRegion ?? 'us-east-1'
@@ -198,5 +254,6 @@ export async function agentToken(trust: TestTrust, agentId: string, tenantId: st
     agent_id: agentId,
     tenant: tenantId,
     zone: tenant.zone,
+    ...claims,
   })
 }

@@ -2,15 +2,28 @@ import { createHash } from 'node:crypto'
 
 interface Asked {
   host: string
+  /** Null: a host that agents only reach by URL. */
+  tool: string | null
   region: string
   method: string
   path: string
   body: string
 }
 
-/** What a demo tool answers: plausible, harmless, and the same for the same call. An action without an answer of its own is echoed. */
-export function answerOf(asked: Asked): { status: number; body: object } {
+export interface DemoAnswer {
+  status: number
+  headers?: Record<string, string>
+  body: object
+}
+
+/**
+ * What a demo tool answers: plausible, harmless, and the same for the same call. An action without an answer of its own is echoed. A host
+ * that is no tool redirects `/redirect?to=...` to wherever that says, as hosts on the internet do.
+ */
+export function answerOf(asked: Asked): DemoAnswer {
   const action = asked.path.split('?')[0]?.split('/').at(-1) ?? ''
+  const to = asked.tool === null && action === 'redirect' ? new URLSearchParams(asked.path.split('?')[1]).get('to') : null
+  if (to !== null && /^[\x21-\x7e]+$/.test(to)) return { status: 302, headers: { location: to }, body: { redirected: true } }
   const given = parsed(asked.body)
   const served_by = { host: asked.host, region: asked.region }
   const answer = Object.hasOwn(ANSWERS, action) ? ANSWERS[action] : undefined

@@ -3,10 +3,11 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { nowMs } from '../supervisor/events.ts'
-import { answerOf } from './answers.ts'
+import { answerOf, type DemoAnswer } from './answers.ts'
+import { DEFINITION_PATH, definitionOf } from './definitions.ts'
 import type { Site } from './sites.ts'
 
-/** What a site was sent: what tests and drills compare with what it should have been sent. */
+/** A call that a site was sent: what tests and drills compare with what it should have been sent. Asking for its definition is no call. */
 export interface Received {
   at_ms: number
   host: string
@@ -26,6 +27,8 @@ export interface SiteServers {
   /** The latest calls, oldest first, of the sites that match. */
   received(filter: { host?: string; region?: string; tool?: string }): Received[]
   forget(): void
+  /** From now on a tool's sites serve another definition than was registered, or that one again. */
+  setDrift(tool: string, drifted: boolean): void
   close(): Promise<void>
 }
 
@@ -39,11 +42,14 @@ export async function startSiteServers(sites: readonly Site[], { cert, key }: { 
     received.push(call)
     if (received.length >= 2 * KEPT) received.splice(0, received.length - KEPT)
   }
+  const drifted = new Set<string>()
   const servers: Server[] = []
   const started = await Promise.all(
     sites.map(async (site) => {
       // Longer than a gateway keeps an idle connection, so that it never sends into one that just closed.
       const server = createServer({ cert, key, keepAliveTimeout: 120_000 }, (request, response) => {
+        const definition = request.url === DEFINITION_PATH ? definitionOf(site.tool, drifted.has(site.tool ?? '')) : undefined
+        if (request.method === 'GET' && definition !== undefined) return answer(response, { status: 200, body: definition })
         serve(site, request, response, remember).catch(() => response.destroy())
       })
       servers.push(server)
@@ -62,6 +68,7 @@ export async function startSiteServers(sites: readonly Site[], { cert, key }: { 
           (tool === undefined || call.tool === tool),
       ),
     forget: () => void received.splice(0),
+    setDrift: (tool, isDrifted) => void (isDrifted ? drifted.add(tool) : drifted.delete(tool)),
     async close() {
       await Promise.all(
         servers.map((server) => {
@@ -93,6 +100,9 @@ async function serve(site: Site, request: IncomingMessage, response: ServerRespo
     body: Buffer.concat(chunks).toString(),
   }
   remember(call)
-  const { status, body } = answerOf(call)
-  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body))
+  answer(response, answerOf(call))
+}
+
+function answer(response: ServerResponse, { status, headers, body }: DemoAnswer): void {
+  response.writeHead(status, { 'content-type': 'application/json', ...headers }).end(JSON.stringify(body))
 }

@@ -30,12 +30,32 @@ export const storesConfigSchema = z
     keysDir: z.string().optional(),
     /** Aliases of P-256 signing keys, each with `alias/`. */
     keys: z.array(z.string()).default([]),
+    /** Roles that STS gives credentials for. */
+    roles: z
+      .array(z.strictObject({ arn: z.string().startsWith('arn:aws:iam::'), needsSourceIdentity: z.boolean() }))
+      .readonly()
+      .default([]),
+    /** ARN of the one role that may sign, by alias. Keys without one sign for whoever asks. */
+    signers: z.record(z.string(), z.string()).default({}),
+    /** What the gateways' own credentials may do with tables. Absent: everything. */
+    gatewayRights: z
+      .array(
+        z.strictObject({
+          table: z.string(),
+          actions: z.array(z.string()).readonly(),
+          partitions: z.array(z.string()).readonly().optional(),
+        }),
+      )
+      .readonly()
+      .optional(),
     replication: z
       .strictObject({
         /** Shared by the stores of all regions: who has it may write to every global table. */
         secret: z.string().min(16),
         /** URL by region. May come later, by setPeers. */
         peers: z.record(z.string(), z.url()).default({}),
+        /** Peers that nothing is sent to until `resumeReplication`. */
+        paused: z.array(z.string()).default([]),
         /** Milliseconds between an acknowledged write and its sending: to all peers, or by peer (others: 0). */
         lagMs: z.union([z.number().nonnegative(), z.record(z.string(), z.number().nonnegative())]).default(0),
       })

@@ -1,4 +1,4 @@
-export type Service = 'dynamodb' | 's3' | 'kms'
+export type Service = 'dynamodb' | 's3' | 'kms' | 'sts'
 
 export interface ScopeFault {
   code: 'missing' | 'malformed' | 'region' | 'service'
@@ -23,4 +23,12 @@ export function scopeFault(authorization: string | undefined, region: string, se
   if (scope[2] !== service)
     return { code: 'service', message: `Credential should be scoped to correct service: '${service}', not '${scope[2]}'` }
   return undefined
+}
+
+/** The gateways' own credentials: those of their task's role. Whoever else asks the stand-ins is the publisher, or the fabric itself. */
+export const GATEWAY_ACCESS_KEY_ID = 'gateway'
+
+/** Access key id of a SigV4 `Authorization` header; empty when there is none. */
+export function accessKeyIdOf(authorization: string | undefined): string {
+  return /\bCredential=([^/,\s]+)\//.exec(authorization ?? '')?.[1] ?? ''
 }

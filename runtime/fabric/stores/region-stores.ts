@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { z } from 'zod'
+import { stsService } from './access/sts.ts'
+import { mayTouch, type TableRight } from './access/table-rights.ts'
 import { parseStoresConfig, type StoresConfig, type StoresConfigInput } from './config.ts'
 import type { LinkStats } from './replication/link.ts'
 import { listen, portOf, type Services } from './server.ts'
@@ -21,6 +23,8 @@ export interface Stores {
 
 export interface StoresStats {
   region: string
+  /** What gateways were refused because their role's policy does not allow it, each once. */
+  refusedRights: string[]
   links: LinkStats[]
   received: { applied: number; stale: number; refused: number }
   /** Bytes. */
@@ -37,7 +41,10 @@ export async function startStores(input: StoresConfigInput): Promise<Stores> {
     const services: Services = {
       region,
       tables: tables?.service,
+      refusedRights: new Set(),
+      ...(config.gatewayRights !== undefined && { gatewayMay: gatewayGuard(config, config.gatewayRights) }),
       keys: config.keys.length > 0 ? await openKeys(config) : undefined,
+      sts: stsService({ roles: config.roles, now: () => Date.now() + config.clockOffsetMs }),
       bucket: config.buckets.length > 0 ? await openBuckets(config) : undefined,
       replication: tables?.replication,
     }
@@ -62,6 +69,7 @@ export async function startStores(input: StoresConfigInput): Promise<Stores> {
       setLag: (peer, lagMs) => link(peer).setLag(lagMs),
       stats: () => ({
         region,
+        refusedRights: [...services.refusedRights],
         ...(replicator?.stats() ?? { links: [], received: { applied: 0, stale: 0, refused: 0 } }),
         memory: { rss: process.memoryUsage.rss() },
       }),
@@ -71,6 +79,13 @@ export async function startStores(input: StoresConfigInput): Promise<Stores> {
     await closeAll(closers)
     throw error
   }
+}
+
+/** Judges a gateway's request to the tables as IAM would. */
+function gatewayGuard({ tables }: StoresConfig, rights: readonly TableRight[]) {
+  const partitionKeys = new Map(tables.map(({ name, keySchema }) => [name, keySchema[0]?.AttributeName ?? '']))
+  return (operation: string, input: Record<string, unknown>) =>
+    mayTouch(rights, operation, input, partitionKeys.get(String(input.TableName)) ?? 'pk')
 }
 
 async function closeAll(closers: (() => unknown)[]): Promise<void> {
@@ -121,7 +136,7 @@ type Shared = Pick<Parameters<typeof import('./replication/replicator.ts').start
 
 async function openReplication(
   { region, tables, clockOffsetMs }: StoresConfig,
-  { secret, lagMs }: NonNullable<StoresConfig['replication']>,
+  { secret, lagMs, paused }: NonNullable<StoresConfig['replication']>,
   shared: Shared,
   closers: (() => unknown)[],
 ) {
@@ -136,6 +151,7 @@ async function openReplication(
   const lagTo = (peer: string) => (typeof lagMs === 'number' ? lagMs : (lagMs[peer] ?? 0))
   const replicator = await startReplicator({ ...shared, region, tables, transport, lagMs: lagTo, now: () => Date.now() + clockOffsetMs })
   closers.push(() => replicator.close())
+  for (const peer of paused) await replicator.link(peer).pause()
   return {
     replicator,
     setPeers(peers: Record<string, string>) {
@@ -162,9 +178,9 @@ async function openReplication(
   }
 }
 
-async function openKeys({ region, account, keysDir, keys }: StoresConfig) {
+async function openKeys({ region, account, keysDir, keys, signers }: StoresConfig) {
   const [{ ensureKeys }, { kmsService }] = await Promise.all([import('./keys/key-store.ts'), import('./keys/kms.ts')])
-  return kmsService(await ensureKeys({ keysDir: keysDir ?? '', region, account, aliases: keys }), { region, account })
+  return kmsService(await ensureKeys({ keysDir: keysDir ?? '', region, account, aliases: keys }), { region, account, signers })
 }
 
 async function openBuckets({ dataDir, buckets, clockOffsetMs }: StoresConfig) {

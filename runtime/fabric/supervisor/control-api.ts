@@ -1,10 +1,13 @@
 import { createRequire } from 'node:module'
 import { publicNames } from '../../../config/names.ts'
+import type { Documents } from '../../policy/documents.ts'
+import type { StoresStats } from '../stores/region-stores.ts'
 import { addressPlan } from '../wan/addresses.ts'
 import { askAuthority } from './authoritative.ts'
 import type { LocalCell, RegionFaults } from './cells.ts'
 import type { Child } from './child.ts'
 import { buildControlApi } from './control-server.ts'
+import type { Cuts } from './cuts.ts'
 import type { DemoTokens } from './demo-tokens.ts'
 import type { EventLog } from './events.ts'
 import { memoryOf } from './memory.ts'
@@ -22,6 +25,8 @@ export interface ControlApiOptions {
   cells: readonly LocalCell[]
   children: readonly Child[]
   faults: RegionFaults
+  cuts: Cuts
+  documents: Documents
   events: EventLog
   link: WorldLink
   tokens: DemoTokens
@@ -47,6 +52,9 @@ export async function startControlApi({ token, ...running }: ControlApiOptions):
     events: running.events,
     dns: (name, place) => askAuthority(name, place, authority),
     faults: running.faults,
+    cuts: running.cuts,
+    tools: Object.keys(running.documents.tools),
+    setDefinition: link.setDefinition,
     issueToken: running.tokens.issue,
     received: link.received,
   })
@@ -54,7 +62,7 @@ export async function startControlApi({ token, ...running }: ControlApiOptions):
   return { url: `http://127.0.0.1:${plan.ports.control}`, close: () => app.close() }
 }
 
-function statusOf({ surroundings, options, assembly, cells, children, faults, link }: Omit<ControlApiOptions, 'token'>) {
+function statusOf({ surroundings, options, assembly, cells, children, faults, cuts, link }: Omit<ControlApiOptions, 'token'>) {
   const { deployment, topology } = surroundings
   const profile = {
     name: options.profile,
@@ -73,11 +81,20 @@ function statusOf({ surroundings, options, assembly, cells, children, faults, li
       state: faults.state(cell.region),
       processes: cell.children.map((child) => ({ name: child.spec.name, pid: child.pid() ?? null })),
     })),
+    cut: cuts.current(),
+    // What gateways were refused that their role in the templates does not allow: in AWS it would have failed too.
+    refused_rights: await refusedRights(cells),
     processes: processes(children),
     traffic: await link.traffic().catch(() => null),
     versions,
     templates: assembly.hash,
   })
+}
+
+async function refusedRights(cells: readonly LocalCell[]): Promise<string[]> {
+  const stores = cells.flatMap(({ children }) => children.filter(({ spec, state }) => spec.name === 'stores' && state() === 'up'))
+  const stats = await Promise.all(stores.map((one) => one.request('stats').catch(() => undefined)))
+  return stats.flatMap((found) => (found as StoresStats | undefined)?.refusedRights ?? [])
 }
 
 /** Every process with what it occupies, this one included. */

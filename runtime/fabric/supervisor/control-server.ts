@@ -3,9 +3,11 @@ import fastify, { type FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { AuthoritativeAnswer } from './authoritative.ts'
 import { CONTROL_PLANE, type RegionFaults, WrongStateError } from './cells.ts'
+import type { Cuts } from './cuts.ts'
 import type { TokenOrder } from './demo-tokens.ts'
 import { type EventLog, nowMs } from './events.ts'
 import type { RegionHealth } from './world-link.ts'
+import type { Drift } from './world-process.ts'
 
 /** What drills and tests may ask of a running fabric, and do to it. */
 export interface ControlParts {
@@ -19,6 +21,10 @@ export interface ControlParts {
   events: EventLog
   dns: (name: string, place: string) => Promise<AuthoritativeAnswer>
   faults: RegionFaults
+  cuts: Pick<Cuts, 'between' | 'isolate' | 'mend'>
+  /** Tools of the documents. */
+  tools: readonly string[]
+  setDefinition: (drift: Drift) => Promise<void>
   issueToken: (order: TokenOrder) => Promise<string>
   /** What the demo's tools and partners were sent. */
   received: (filter: { host?: string; region?: string; tool?: string }) => Promise<unknown>
@@ -74,6 +80,34 @@ export function buildControlApi({ token, regions, places, ...parts }: ControlPar
   })
   const restoreBody = z.strictObject({ region: faulty })
   app.post('/faults/restore', async (request) => await parts.faults.restore(restoreBody.parse(request.body).region))
+  const cutBody = z.union(
+    [
+      z.strictObject({
+        regions: z
+          .array(region)
+          .min(2)
+          .refine((names) => new Set(names).size === names.length, 'names one twice'),
+      }),
+      z.strictObject({ region }),
+    ],
+    {
+      error: 'takes {"regions":[two or more that run here]} or {"region":one of them}',
+    },
+  )
+  app.post('/faults/cut', async (request) => {
+    const body = cutBody.parse(request.body)
+    return 'regions' in body ? await parts.cuts.between(body.regions) : await parts.cuts.isolate(body.region)
+  })
+  app.post('/faults/mend', async () => await parts.cuts.mend())
+  const definitionBody = z.strictObject({
+    tool: z.string().refine((name) => parts.tools.includes(name), { error: `is not a tool of the documents (${parts.tools.join(', ')})` }),
+    drifted: z.boolean(),
+  })
+  app.post('/faults/definition', async (request) => {
+    const drift = definitionBody.parse(request.body)
+    await parts.setDefinition(drift)
+    return { at_ms: nowMs(), ...drift }
+  })
   const tokenBody = z.strictObject({
     agent: z.string(),
     issuer_region: region.optional(),

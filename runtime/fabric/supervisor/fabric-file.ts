@@ -1,5 +1,6 @@
 import { publicNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
+import type { OperatorTokens } from '../identity/operators.ts'
 import type { Profile } from '../profile.ts'
 import type { FabricPlan } from './plan.ts'
 
@@ -13,15 +14,18 @@ export interface FabricFile {
   names: Record<string, string>
   /** Proxy of each place. */
   wan: Record<string, string>
-  regions: { region: string; zone: string; gateway: string }[]
+  regions: { region: string; zone: string; gateway: string; operator: string }[]
+  /** Each good for an hour, like those of the people. */
   demo_tokens: Record<string, string>
+  approver_tokens: OperatorTokens['approver_tokens']
+  operator_tokens: OperatorTokens['operator_tokens']
 }
 
 export function fabricFile(
   deployment: Deployment,
   { served, ports }: FabricPlan,
   profile: Profile,
-  demoTokens: Record<string, string>,
+  tokens: Pick<FabricFile, 'demo_tokens'> & OperatorTokens,
 ): FabricFile {
   const names = publicNames(deployment)
   const zones = Object.keys(deployment.zones)
@@ -31,8 +35,13 @@ export function fabricFile(
     profile,
     names: { global: `http://${names.global}`, ...Object.fromEntries(zones.map((zone) => [zone, `http://${names.zone(zone)}`])) },
     wan: Object.fromEntries(Object.entries(ports.wan).map(([place, port]) => [place, loopback(port)])),
-    regions: served.map(({ region, zone }) => ({ region, zone, gateway: loopback(ports.gateway[region]) })),
-    demo_tokens: demoTokens,
+    regions: served.map(({ region, zone }) => ({
+      region,
+      zone,
+      gateway: loopback(ports.gateway[region]),
+      operator: loopback(ports.operator[region]),
+    })),
+    ...tokens,
   }
 }
 

@@ -3,18 +3,22 @@ import { rmSync } from 'node:fs'
 import type { Deployment } from '../../../config/schema.ts'
 import type { Documents } from '../../policy/documents.ts'
 import { demoCallers, isScenery } from '../demo/callers.ts'
+import { operatorTokens } from '../identity/operators.ts'
 import { startStores } from '../stores/region-stores.ts'
 import { readTopology } from '../topology/read.ts'
 import type { Cell } from '../topology/topology.ts'
 import { CONTROL_PLANE, type LocalCell, type RegionFaults, regionFaults } from './cells.ts'
 import { type Child, type ChildSpec, supervisedChild } from './child.ts'
 import { startControlApi } from './control-api.ts'
+import { type Cuts, regionCuts } from './cuts.ts'
 import { demoTokens } from './demo-tokens.ts'
 import { type EventLog, eventLog } from './events.ts'
 import { type FabricFile, fabricFile, type SupervisorFile } from './fabric-file.ts'
 import { writePrivately } from './files.ts'
+import { untilHomesServe } from './homes.ts'
 import { type StateLayout, stateLayout } from './layout.ts'
 import { takeLock } from './lock.ts'
+import type { Outside } from './outside.ts'
 import { controlPlaneSpec, controlStoresConfig, gatewaySpec, type Surroundings, storesSpec, worldSpec } from './parts.ts'
 import { type FabricOptions, planFabric } from './plan.ts'
 import { clearState, ensureAssembly, ensureSites, ensureTrustRoot, readDocuments } from './prepare.ts'
@@ -98,13 +102,14 @@ async function bringUp(deployment: Deployment, options: FabricOptions, stage: St
   const topology = readTopology(assembly.folder, deployment)
   const surroundings: Surroundings = { deployment, topology, plan, layout, engineEndpoint: options.engineEndpoint }
   const running = await startParts(surroundings, options, { documents, ...made }, stage)
-  return await publishFiles({ surroundings, options, assembly, documents, ...running }, stage)
+  return await publishFiles({ surroundings, options, assembly, documents, outside: made.outside, ...running }, stage)
 }
 
 type Made = { documents: Documents } & Awaited<ReturnType<typeof ensureSites>>
 
 /** Starts every process, as many at once as do not need one another. */
-async function startParts(surroundings: Surroundings, options: FabricOptions, { documents, sites, certificate }: Made, stage: Stage) {
+async function startParts(surroundings: Surroundings, options: FabricOptions, made: Made, stage: Stage) {
+  const { documents, sites, outside, certificate } = made
   const { deployment, topology, plan } = surroundings
   const { step, report, parts, children } = stage
   const events = eventLog()
@@ -121,7 +126,10 @@ async function startParts(surroundings: Surroundings, options: FabricOptions, { 
   const world = child(
     worldSpec(
       surroundings,
-      { topology, deployment, profile: options.profile, ports: { dns, wan }, gatewayPorts, sites, certificate, callers },
+      {
+        ...{ topology, deployment, profile: options.profile, ports: { dns, wan }, gatewayPorts, sites, certificate, callers },
+        login: { ...outside.login, place: outside.place },
+      },
       gatewaysReady.promise,
     ),
   )
@@ -130,9 +138,18 @@ async function startParts(surroundings: Surroundings, options: FabricOptions, { 
   // Awaited below; until then a failure must not look unhandled.
   worldUp.catch(() => {})
 
+  const cuts = regionCuts({
+    regions: plan.served.map(({ region }) => region),
+    cutLinks: link.cut,
+    replicate: async (region, peer, paused) => {
+      const stores = cells.find((cell) => cell.region === region)?.children[0]
+      // One that is down is told when it starts.
+      if (stores?.state() === 'up') await stores.request(paused ? 'pauseReplication' : 'resumeReplication', { peer })
+    },
+  })
   const cells = plan.served.map(({ region, zone }) => {
-    const stores = child(storesSpec(surroundings, region, replicationSecret))
-    const gateway = child(gatewaySpec(surroundings, cellOf(topology.cells, region)))
+    const stores = child(storesSpec(surroundings, region, { secret: replicationSecret, paused: () => cuts.pausedPeers(region) }))
+    const gateway = child(gatewaySpec(surroundings, cellOf(topology.cells, region), outside.notify))
     return { region, zone, children: [stores, gateway] as const }
   })
   await step('tables, buckets and keys', async () => {
@@ -150,7 +167,8 @@ async function startParts(surroundings: Surroundings, options: FabricOptions, { 
     await worldUp
     await link.untilHealth((health) => isSettled(health, plan.served), SETTLE_MS[options.profile])
   })
-  return { cells, controlPlane, events, link, children, publishToken }
+  await step('homes of region-bound tenants', () => untilHomesServe(plan, report))
+  return { cells, controlPlane, cuts, events, link, children, publishToken }
 }
 
 interface Running {
@@ -163,12 +181,14 @@ interface Running {
   children: readonly Child[]
   events: EventLog
   link: ReturnType<typeof worldLink>
+  cuts: Cuts
+  outside: Outside
   publishToken: string
 }
 
 /** Opens the control API and says to the world where everything is: last, because the files mean that all is ready. */
 async function publishFiles(running: Running, { parts, report }: Stage): Promise<Fabric> {
-  const { surroundings, options, documents, cells, controlPlane, link, publishToken } = running
+  const { surroundings, options, documents, outside, cells, controlPlane, link, publishToken } = running
   const { deployment, plan, layout } = surroundings
   const faults: RegionFaults = regionFaults([...cells, { region: CONTROL_PLANE, zone: '', children: [controlPlane] }], report)
   parts.onClose(faults.close)
@@ -185,12 +205,13 @@ async function publishFiles(running: Running, { parts, report }: Stage): Promise
 
   const writeFile = async () => {
     const fresh = await tokens.refresh()
-    const file = fabricFile(
-      deployment,
-      plan,
-      options.profile,
-      Object.fromEntries(Object.entries(fresh).filter(([agent]) => !isScenery(agent))),
-    )
+    const file = fabricFile(deployment, plan, options.profile, {
+      demo_tokens: Object.fromEntries(Object.entries(fresh).filter(([agent]) => !isScenery(agent))),
+      ...operatorTokens(
+        outside.issuer,
+        documents.tenants.map(({ id }) => id),
+      ),
+    })
     writePrivately(layout.fabricFile, `${JSON.stringify(file, null, 2)}\n`)
     // A world that is just away gets them when it is back.
     await link.setTokens(fresh).catch(() => {})

@@ -1,6 +1,13 @@
+import { GATEWAY_ACCESS_KEY_ID } from '../stores/credential-scope.ts'
+
 /** Where one gateway finds its region on this machine. */
 export interface LocalPlace {
   port: number
+  operatorPort: number
+  /** What ECS would have read from Secrets Manager, by variable. */
+  secrets: Readonly<Record<string, string>>
+  /** JSON of the webhooks that hear of approvals. */
+  notify: string
   spoolDir: string
   /** Base URL of the region's tables, bucket and keys. */
   stores: string
@@ -20,13 +27,19 @@ export function gatewayEnvironment(task: Readonly<Record<string, string>>, place
   return {
     ...task,
     AEGIS_HOST: '127.0.0.1',
+    ...place.secrets,
     AEGIS_PORT: String(place.port),
+    AEGIS_OPERATOR_PORT: String(place.operatorPort),
+    AEGIS_NOTIFY: place.notify,
     AEGIS_SPOOL_DIR: place.spoolDir,
     AEGIS_DNS_SERVERS: place.dns,
     AEGIS_EGRESS_PROXY: place.egressProxy,
+    // By these the region's stand-ins know whose policy to hold a request against.
+    AWS_ACCESS_KEY_ID: GATEWAY_ACCESS_KEY_ID,
     AWS_ENDPOINT_URL_DYNAMODB: place.stores,
     AWS_ENDPOINT_URL_S3: place.stores,
     AWS_ENDPOINT_URL_KMS: place.stores,
+    AWS_ENDPOINT_URL_STS: place.stores,
     NODE_EXTRA_CA_CERTS: place.caFile,
   }
 }

@@ -12,6 +12,8 @@ export function stateLayout(stateDir: string) {
     supervisorFile: at('supervisor.json'),
     trustFile: at('trust.json'),
     keys: (account: string) => at('keys', account),
+    /** A value that the fabric makes up once and keeps: what Secrets Manager would hold. */
+    secret: (name: string) => at('keys', 'secrets', name),
     authority: { caCert: at('ca.pem'), caKey: at('keys', 'ca.key'), toolsCert: at('keys', 'tools.pem'), toolsKey: at('keys', 'tools.key') },
     data: at('data'),
     regionData: (region: string) => at('data', region),

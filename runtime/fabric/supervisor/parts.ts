@@ -1,16 +1,17 @@
-import { get } from 'node:http'
 import { fileURLToPath } from 'node:url'
 import { sharedNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
 import type { StoresConfigInput } from '../stores/config.ts'
-import type { Cell, Topology } from '../topology/topology.ts'
+import type { Cell, Origin, Topology } from '../topology/topology.ts'
 import { rttMatrix } from '../wan/rtt.ts'
+import { ask } from './ask.ts'
 import type { ChildSpec } from './child.ts'
 import { childEnvironment, telemetryEnvironment } from './config.ts'
 import { gatewayEnvironment } from './gateway-environment.ts'
 import type { StateLayout } from './layout.ts'
 import type { Life } from './life.ts'
 import type { FabricPlan } from './plan.ts'
+import { ensureSecret } from './secrets.ts'
 import type { WorldConfig } from './world-process.ts'
 
 // Which process each part of the fabric is, and how one knows that it is ready.
@@ -35,17 +36,25 @@ const POLL_MS = 50
 // Many small processes on one machine: a young generation of 16 MB each would be most of what they need.
 const LEAN = ['--max-semi-space-size=4']
 
-/** Tables, bucket and keys of one region. */
+/**
+ * Tables, bucket, keys and credentials of one region.
+ * @param secret of replication, the same for all
+ * @param paused peers that are cut off at the moment when it starts
+ */
 export function storesSpec(
   { deployment, topology, plan, layout, engineEndpoint }: Surroundings,
   region: string,
-  secret: string,
+  { secret, paused }: { secret: string; paused: () => string[] },
 ): ChildSpec {
   const served = plan.served.map((cell) => cell.region)
   const account = topology.cells.find((cell) => cell.region === region)?.account
   const rtt = rttMatrix(deployment)
   const peers = served.filter((peer) => peer !== region)
-  const config: StoresConfigInput = {
+  const here = ({ origin }: { origin: Origin }) => origin.region === region && origin.account === account
+  const roles = topology.roles.filter(here)
+  const signingKeys = topology.keys.filter((key) => here(key) && key.spec === 'ECC_NIST_P256')
+  const gatewayRights = topology.cells.find((cell) => cell.region === region)?.tableRights
+  const config = (): StoresConfigInput => ({
     region,
     ...(account !== undefined && { account }),
     port: plan.ports.stores[region] ?? 0,
@@ -59,17 +68,24 @@ export function storesSpec(
         replicas: replicas.filter((replica) => served.includes(replica)),
       })),
     ...(engineEndpoint !== undefined && { tableEndpoint: engineEndpoint }),
-    buckets: topology.buckets.filter(({ origin }) => origin.region === region && origin.account === account).map(({ name }) => name),
+    ...(gatewayRights !== undefined && { gatewayRights }),
+    buckets: topology.buckets.filter(here).map(({ name }) => name),
     keysDir: layout.keys(region),
-    keys: topology.keys
-      .filter(({ origin, spec }) => origin.region === region && origin.account === account && spec === 'ECC_NIST_P256')
-      .flatMap(({ aliases }) => aliases),
+    keys: signingKeys.flatMap(({ aliases }) => aliases),
+    roles: roles.map(({ arn, needsSourceIdentity }) => ({ arn, needsSourceIdentity })),
+    // Of the other keys the signer is the task's own role, which nobody takes by STS: its credentials are the ones at hand.
+    signers: Object.fromEntries(
+      signingKeys.flatMap(({ aliases, signerRole }) =>
+        signerRole !== undefined && roles.some(({ arn }) => arn === signerRole) ? aliases.map((alias) => [alias, signerRole]) : [],
+      ),
+    ),
     replication: {
       secret,
       peers: Object.fromEntries(peers.map((peer) => [peer, loopback(plan.ports.stores[peer])])),
       lagMs: Object.fromEntries(peers.map((peer) => [peer, rtt(region, peer) / 2])),
+      paused: paused(),
     },
-  }
+  })
   return {
     name: 'stores',
     region,
@@ -77,18 +93,21 @@ export function storesSpec(
     execArgv: LEAN,
     env: childEnvironment(),
     logFile: layout.log(`stores-${region}`),
-    hello: () => ({ type: 'start', config }),
+    hello: () => ({ type: 'start', config: config() }),
     ready: saidReady,
     readyTimeoutMs: STORES_READY_MS,
   }
 }
 
-/** The very server of the image, with the environment of its task definition. */
-export function gatewaySpec({ plan, layout }: Surroundings, cell: Cell): ChildSpec {
+/** The very server of the image, with the environment of its task definition. @param notify JSON of the webhooks */
+export function gatewaySpec({ plan, layout }: Surroundings, cell: Cell, notify: string): ChildSpec {
   const { region } = cell
   const port = plan.ports.gateway[region] ?? 0
   const environment = gatewayEnvironment(cell.environment, {
     port,
+    operatorPort: plan.ports.operator[region] ?? 0,
+    secrets: Object.fromEntries(Object.entries(cell.secrets).map(([variable, name]) => [variable, ensureSecret(layout.secret(name))])),
+    notify,
     spoolDir: layout.spool(region),
     stores: loopback(plan.ports.stores[region]),
     dns: `127.0.0.1:${plan.ports.dns}`,
@@ -181,20 +200,8 @@ async function answers(url: string, life: Life): Promise<void> {
     over = true
   })
   while (!over) {
-    if ((await statusOf(url)) === 200) return
+    if ((await ask(url))?.status === 200) return
     await new Promise((resolve) => setTimeout(resolve, POLL_MS))
   }
   throw new Error('ended before it was ready')
-}
-
-/** By node:http, because the built-in fetch costs this process some 10 MB. @returns undefined when there is no answer */
-function statusOf(url: string): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    const asked = get(url, { agent: false, timeout: 2000 }, (response) => {
-      response.resume()
-      resolve(response.statusCode)
-    })
-    asked.once('timeout', () => asked.destroy())
-    asked.once('error', () => resolve(undefined))
-  })
 }

@@ -35,6 +35,8 @@ export interface PortPlan {
   stores: Record<string, number>
   /** The control account's keys. */
   controlStores: number
+  /** The operators' listener, by region. */
+  operator: Record<string, number>
 }
 
 /**
@@ -59,6 +61,7 @@ export async function planFabric(deployment: Deployment, options: FabricOptions)
       wan: await each([...Object.keys(deployment.zones), ...regionsOf(deployment).map(({ region }) => region)]),
       stores: await each(regions),
       controlStores: await free.next(),
+      operator: await each(regions),
     },
   }
 }

@@ -12,6 +12,7 @@ import { ensureToolCertificate, type ToolCertificate } from './authority.ts'
 import { childEnvironment } from './config.ts'
 import { writePrivately } from './files.ts'
 import type { StateLayout } from './layout.ts'
+import { ensureOutside, type Outside } from './outside.ts'
 import { type Assembly, synthesize } from './synthesis.ts'
 import { UsageError } from './usage-error.ts'
 
@@ -50,22 +51,25 @@ export async function ensureTrustRoot(deployment: Deployment, layout: StateLayou
   return layout.trustFile
 }
 
+/** Every server outside the cells, and the one certificate that all of them show. */
 export async function ensureSites(
   deployment: Deployment,
   documents: Documents,
   layout: StateLayout,
-): Promise<{ sites: Site[]; certificate: ToolCertificate }> {
-  const sites = sitesOf({
+): Promise<{ sites: Site[]; outside: Outside; certificate: ToolCertificate }> {
+  const outside = await ensureOutside(deployment, layout)
+  const tools = sitesOf({
     tools: documents.tools,
     egress: documents.agents.flatMap(({ egress }) => egress),
     zones: regionsByZone(deployment),
     elsewhere: deployment.homeRegion,
   })
+  const sites = [...tools, outside.hooks]
   const certificate = await ensureToolCertificate(
     layout.authority,
-    sites.map(({ host }) => host),
+    [...sites, outside.login].map(({ host }) => host),
   )
-  return { sites, certificate }
+  return { sites, outside, certificate }
 }
 
 export function ensureAssembly(layout: StateLayout, trustFile: string, documentsDir: string, signal: AbortSignal): Promise<Assembly> {

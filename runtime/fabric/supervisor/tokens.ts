@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { publicNames } from '../../../config/names.ts'
+import { newSessionId } from '../../identity/session-id.ts'
 import type { Signer } from '../../model/ports.ts'
 import { GLOBAL_ZONE, type Tenant } from '../../model/zones.ts'
 
@@ -36,7 +37,7 @@ export function demoClaims(
     tenant: tenant.id,
     zone: tenant.binding === 'none' ? GLOBAL_ZONE : tenant.zone,
     jti: randomUUID(),
-    sid: randomUUID(),
+    sid: newSessionId(nowMs),
     iat,
     exp: iat + TOKEN_LIFETIME_S,
   }

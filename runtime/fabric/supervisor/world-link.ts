@@ -1,7 +1,8 @@
 import { monotonicMs } from '../monotonic.ts'
 import type { Child } from './child.ts'
+import type { CutLinks } from './cuts.ts'
 import { type EventLog, nowMs } from './events.ts'
-import type { WorldCommands, WorldMessage } from './world-process.ts'
+import type { Drift, WorldCommands, WorldMessage } from './world-process.ts'
 
 /** State of a region's Route 53 health check. Wire shape of the control API. */
 export interface RegionHealth {
@@ -22,6 +23,10 @@ export interface WorldLink {
   setTokens(tokens: Record<string, string>): Promise<void>
   received(filter: WorldCommands['received']['args']): Promise<unknown>
   traffic(): Promise<unknown>
+  /** Also cut in a world that starts again. */
+  cut(links: CutLinks): Promise<void>
+  /** The same. */
+  setDefinition(drift: Drift): Promise<void>
 }
 
 const POLL_MS = 100
@@ -29,10 +34,16 @@ const POLL_MS = 100
 /** Puts health changes into the event log as they happen, on the supervisor's clock. */
 export function worldLink(world: Child, events: EventLog): WorldLink {
   let held: Record<string, string> = {}
+  let links: CutLinks | undefined
+  const drifted = new Map<string, Drift>()
   world.onMessage((message) => {
     const told = message as WorldMessage
-    // A world that came back knows nothing of earlier tokens.
-    if (told.type === 'running') void world.request('tokens', { tokens: held }).catch(() => {})
+    // A world that came back knows nothing of what was said to the one before.
+    if (told.type === 'running') {
+      void world.request('tokens', { tokens: held }).catch(() => {})
+      if (links !== undefined) void world.request('cut', { links }).catch(() => {})
+      for (const drift of drifted.values()) void world.request('definition', drift).catch(() => {})
+    }
     if (told.type !== 'health' || told.change.kind !== 'check' || told.change.region === undefined) return
     const { atMs, region, healthy } = told.change
     events.append({ type: 'health', at_ms: onOurClock(atMs), region, state: stateOf(healthy) })
@@ -61,6 +72,14 @@ export function worldLink(world: Child, events: EventLog): WorldLink {
     },
     received: (filter) => world.request('received', filter),
     traffic: () => world.request('traffic'),
+    async cut(next) {
+      links = next
+      await world.request('cut', { links })
+    },
+    async setDefinition(drift) {
+      drifted.set(drift.tool, drift)
+      await world.request('definition', drift)
+    },
   }
 }
 

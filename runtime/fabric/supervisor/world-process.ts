@@ -4,11 +4,13 @@ import { type Received, startSiteServers } from '../demo/site-servers.ts'
 import type { Site } from '../demo/sites.ts'
 import { type DemoCaller, startTraffic, type TrafficCounts } from '../demo/traffic.ts'
 import type { HealthChange, HealthSnapshot } from '../dns/checkers.ts'
+import { type IssuerSite, startIssuerSite } from '../identity/issuer-site.ts'
 import { monotonicMs } from '../monotonic.ts'
 import type { Profile } from '../profile.ts'
 import type { Topology } from '../topology/topology.ts'
 import { addressPlan } from '../wan/addresses.ts'
 import { startWorld } from '../world.ts'
+import type { CutLinks } from './cuts.ts'
 
 // One process for everything outside the cells: DNS, health checkers, the WAN, tools and partners, demo traffic. Together
 // they need little, and none of them is lost in a drill of its own.
@@ -22,9 +24,17 @@ export interface WorldConfig {
   /** Local port of each region's gateway, running or not: a dead one refuses connections by itself. */
   gatewayPorts: Record<string, number>
   sites: readonly Site[]
+  /** The operators' OpenID provider, and the place where it stands. */
+  login: IssuerSite & { place: string }
   certificate: { cert: string; key: string }
   /** Empty: no demo traffic. */
   callers: readonly DemoCaller[]
+}
+
+/** A tool whose servers say another definition of it than was registered, or that one again. */
+export interface Drift {
+  tool: string
+  drifted: boolean
 }
 
 /** Commands of the supervisor, each with what it answers. */
@@ -34,6 +44,9 @@ export interface WorldCommands {
   received: { args: { host?: string; region?: string; tool?: string }; result: Received[] }
   tokens: { args: { tokens: Record<string, string> }; result: undefined }
   traffic: { args: object; result: TrafficCounts | null }
+  /** The whole of what is cut: what is not named is connected. */
+  cut: { args: { links: CutLinks }; result: undefined }
+  definition: { args: Drift; result: undefined }
 }
 
 /** Sent without being asked. */
@@ -57,13 +70,21 @@ async function run(config: WorldConfig): Promise<Handlers> {
   const { deployment } = config
   const plan = addressPlan(deployment)
   const servers = await startSiteServers(config.sites, config.certificate)
-  const addresses = siteAddresses(config.sites, plan.host)
+  const issuer = await startIssuerSite(config.login.documents, config.certificate)
+  const login: Site = { host: config.login.host, port: config.login.port, region: config.login.place }
+  const sites = [...config.sites, login]
+  const addresses = siteAddresses(sites, plan.host)
   const addressOf = (site: Site) => addresses.get(site.host) ?? ''
   const world = await startWorld({
     ...config,
     gatewayPort: (region) => config.gatewayPorts[region],
-    targets: servers.sites.map((site) => ({ address: addressOf(site), port: site.port, localPort: site.localPort, region: site.region })),
-    fixtures: fixtureZones(config.sites, addressOf),
+    targets: [...servers.sites, { ...login, localPort: issuer.localPort }].map((site) => ({
+      address: addressOf(site),
+      port: site.port,
+      localPort: site.localPort,
+      region: site.region,
+    })),
+    fixtures: fixtureZones(sites, addressOf),
   })
   world.onHealthChange((change) => say({ type: 'health', change }))
   const traffic = config.callers.length === 0 ? undefined : startTraffic({ callers: config.callers })
@@ -73,6 +94,8 @@ async function run(config: WorldConfig): Promise<Handlers> {
     received: (filter) => servers.received(filter),
     tokens: ({ tokens }) => void traffic?.setTokens(tokens),
     traffic: () => traffic?.counts() ?? null,
+    definition: ({ tool, drifted }) => void servers.setDrift(tool, drifted),
+    cut: ({ links }) => void world.cut(links.between, links.isolated),
   }
 }
 

@@ -1,17 +1,19 @@
 import { z } from 'zod'
 import { publicNames, stackNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
+import { tableRightsOf } from './access.ts'
 import type { Resource } from './assembly.ts'
 import { resolve, Unresolved, where } from './intrinsics.ts'
 import { cfnNumber } from './properties.ts'
 import { TemplateError } from './template-error.ts'
-import type { Cell, LoadBalancer, RecordSet } from './topology.ts'
+import type { Cell, LoadBalancer, RecordSet, Secret } from './topology.ts'
 
 interface Known {
   deployment: Deployment
   regions: { region: string; zone: string }[]
   records: RecordSet[]
   loadBalancers: LoadBalancer[]
+  secrets: Secret[]
 }
 
 /**
@@ -29,12 +31,19 @@ export function readCells(resources: Resource[], known: Known): Cell[] {
         `has ${task === undefined ? 'no' : 'more than one'} AWS::ECS::TaskDefinition`,
         'a region runs one gateway',
       )
-    return { region, zone, account: task.stack.account, ...gatewayContainer(task), loadBalancer: balancerOf(region, known) }
+    return {
+      region,
+      zone,
+      account: task.stack.account,
+      ...gatewayContainer(task, known.secrets),
+      tableRights: tableRightsOf(task, resources),
+      loadBalancer: balancerOf(region, known),
+    }
   })
 }
 
 /** The container that knows its region. Collectors beside it are not started by the fabric. */
-function gatewayContainer(task: Resource): { environment: Record<string, string>; port: number } {
+function gatewayContainer(task: Resource, secrets: Secret[]): Pick<Cell, 'environment' | 'secrets' | 'port'> {
   const path = 'ContainerDefinitions'
   const raw = rawContainers.safeParse(task.properties[path])
   if (!raw.success)
@@ -60,12 +69,33 @@ function gatewayContainer(task: Resource): { environment: Record<string, string>
       `ports ${ports.join(', ') || 'none'}`,
       'map the port in AEGIS_PORT',
     )
-  return { environment, port }
+  const filled = container.Secrets.filter(({ Name }) => !MADE_ELSEWHERE.has(Name)).map(({ Name, ValueFrom }) => {
+    const found = secretOf(ValueFrom, task, secrets)
+    if (found !== undefined) return [Name, found.name] as const
+    throw new TemplateError(
+      where(task, `${path}.${index}.Secrets.${Name}`),
+      `${ValueFrom} is no secret of the templates in ${task.stack.region}`,
+      'make the secret there, or a copy of it, in a stack of this app',
+    )
+  })
+  return { environment, secrets: Object.fromEntries(filled), port }
+}
+
+/** Variables from secrets that the company makes itself. The fabric has targets of its own. */
+const MADE_ELSEWHERE = new Set(['AEGIS_NOTIFY'])
+
+/** The secret behind an ARN without the suffix that only AWS knows: in the task's own region and account. */
+function secretOf(arn: string, { stack }: Resource, secrets: Secret[]): Secret | undefined {
+  const prefix = `arn:aws:secretsmanager:${stack.region}:${stack.account}:secret:`
+  return secrets.find(
+    ({ name, regions, origin }) => arn === `${prefix}${name}` && regions.includes(stack.region) && origin.account === stack.account,
+  )
 }
 
 const rawContainers = z.array(
   z.object({
     Environment: z.array(z.object({ Name: z.string(), Value: z.unknown() })).default([]),
+    Secrets: z.array(z.object({ Name: z.string(), ValueFrom: z.string() })).default([]),
     PortMappings: z.array(z.object({ ContainerPort: cfnNumber })).default([]),
   }),
 )

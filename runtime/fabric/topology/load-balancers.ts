@@ -15,6 +15,8 @@ export function readLoadBalancers(resources: Resource[]): LoadBalancer[] {
         id,
         dnsName: loadBalancerDnsName(resource.stack, resource.logicalId),
         region: resource.stack.region,
+        // AWS's default, like that of the CDK's own construct, is a public one.
+        internal: parseProperties(resource, schemeShape, { closed: false }).Scheme === 'internal',
         targetCheck: targetCheckOf(id, resource, resources),
         origin: originOf(resource),
       }
@@ -54,6 +56,8 @@ function targetCheckOf(id: string, balancer: Resource, resources: Resource[]): T
     unhealthyThreshold: check.UnhealthyThresholdCount,
   }
 }
+
+const schemeShape = { Scheme: z.enum(['internal', 'internet-facing']).default('internet-facing') }
 
 const action = z.object({
   Type: z.string(),

@@ -1,16 +1,17 @@
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
+import { readRoles } from './access.ts'
 import { type Resource, readAssembly, resourcesOf } from './assembly.ts'
 import { readCells } from './cells.ts'
 import { where } from './intrinsics.ts'
 import { readLoadBalancers } from './load-balancers.ts'
 import { readHealthChecks, readHostedZones, readRecords } from './route53.ts'
-import { readBuckets, readKeys, readTables } from './stores.ts'
+import { readBuckets, readKeys, readSecrets, readTables } from './stores.ts'
 import { TemplateError } from './template-error.ts'
 import type { Topology } from './topology.ts'
 
 /**
  * Reads what the fabric runs from a cloud assembly: DNS records and health checks, load balancers,
- * tables and replicas, buckets, keys, and the task environment of every serving region.
+ * tables and replicas, buckets, keys, secrets, roles, and the task environment of every serving region.
  * Throws a TemplateError naming stack, logical id and property for whatever it does not understand in the
  * resource types it reads: a drill on half of a template would prove nothing.
  */
@@ -21,6 +22,7 @@ export function readTopology(cdkOutDir: string, deployment: Deployment): Topolog
   const loadBalancers = readLoadBalancers(resources)
   const healthChecks = readHealthChecks(resources)
   const records = readRecords(resources, { hostedZones, loadBalancers, healthChecks })
+  const secrets = readSecrets(resources)
   return {
     hostedZones,
     records,
@@ -29,13 +31,15 @@ export function readTopology(cdkOutDir: string, deployment: Deployment): Topolog
     tables: readTables(resources),
     buckets: readBuckets(resources),
     keys: readKeys(resources),
-    cells: readCells(resources, { deployment, regions: regionsOf(deployment), records, loadBalancers }),
+    secrets,
+    roles: readRoles(resources),
+    cells: readCells(resources, { deployment, regions: regionsOf(deployment), records, loadBalancers, secrets }),
   }
 }
 
 /** Types whose every resource the fabric runs. */
 const READ_TYPES =
-  /^AWS::(Route53::|DynamoDB::(GlobalTable|Table)$|S3::Bucket$|KMS::(Key|Alias)$|ECS::TaskDefinition$|ElasticLoadBalancingV2::)/
+  /^AWS::(Route53::|DynamoDB::(GlobalTable|Table)$|S3::Bucket$|KMS::(Key|Alias)$|SecretsManager::Secret$|IAM::Role$|ECS::TaskDefinition$|ElasticLoadBalancingV2::)/
 
 /** What the reader cannot see into, it must not pass over. */
 function refuseHidden(resources: Resource[]): void {

@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { signerOf } from './access.ts'
 import { originOf, type Resource } from './assembly.ts'
 import { physicalId, where } from './intrinsics.ts'
 import { parseProperties } from './properties.ts'
 import { TemplateError } from './template-error.ts'
-import type { Bucket, Key, Table } from './topology.ts'
+import type { Bucket, Key, Secret, Table } from './topology.ts'
 
 /** Tables of both CloudFormation types. TableV2 writes even a regional table as a GlobalTable with one replica. */
 export function readTables(resources: Resource[]): Table[] {
@@ -62,7 +63,14 @@ export function readKeys(resources: Resource[]): Key[] {
     .filter(({ type }) => type === 'AWS::KMS::Key')
     .map((resource) => {
       const { KeySpec, KeyUsage } = parseProperties(resource, keyShape, { closed: false })
-      const key: Key = { aliases: [], spec: KeySpec, usage: KeyUsage, origin: originOf(resource) }
+      const signerRole = signerOf(resource)
+      const key: Key = {
+        aliases: [],
+        spec: KeySpec,
+        usage: KeyUsage,
+        ...(signerRole !== undefined && { signerRole }),
+        origin: originOf(resource),
+      }
       return { id: physicalId(resource.stack, resource.logicalId), key }
     })
   for (const resource of resources.filter(({ type }) => type === 'AWS::KMS::Alias')) {
@@ -81,3 +89,18 @@ export function readKeys(resources: Resource[]): Key[] {
 
 const keyShape = { KeySpec: z.string().default('SYMMETRIC_DEFAULT'), KeyUsage: z.string().default('ENCRYPT_DECRYPT') }
 const aliasShape = { AliasName: z.string().startsWith('alias/'), TargetKeyId: z.string() }
+
+/** Secrets with every region that has a copy. */
+export function readSecrets(resources: Resource[]): Secret[] {
+  return resources
+    .filter(({ type }) => type === 'AWS::SecretsManager::Secret')
+    .map((resource) => {
+      const { Name, ReplicaRegions } = parseProperties(resource, secretShape, { closed: false })
+      return { name: Name, regions: [resource.stack.region, ...ReplicaRegions.map(({ Region }) => Region)], origin: originOf(resource) }
+    })
+}
+
+const secretShape = {
+  Name: z.string('needs a name from config: tasks know it by that'),
+  ReplicaRegions: z.array(z.object({ Region: z.string() })).default([]),
+}

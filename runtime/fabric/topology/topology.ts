@@ -10,6 +10,8 @@ export interface Topology {
   tables: Table[]
   buckets: Bucket[]
   keys: Key[]
+  secrets: Secret[]
+  roles: Role[]
   /** One a serving region, in the order of the configuration. */
   cells: Cell[]
 }
@@ -75,6 +77,8 @@ export interface LoadBalancer {
   /** What GetAtt DNSName resolves to here. Only the reader compares it. */
   dnsName: string
   region: string
+  /** Without a public address: only private networks reach it. */
+  internal: boolean
   /** How the balancer itself judges its targets: what an alias with EvaluateTargetHealth inherits. */
   targetCheck: TargetCheck
   origin: Origin
@@ -121,7 +125,34 @@ export interface Key {
   /** AWS::KMS::Key KeySpec, such as ECC_NIST_P256 or SYMMETRIC_DEFAULT. */
   spec: string
   usage: string
+  /** ARN of the one role that the key's policy lets sign. Absent: the policy names none. */
+  signerRole?: string
   origin: Origin
+}
+
+/** A secret of Secrets Manager. Its value is in no template. */
+export interface Secret {
+  name: string
+  /** Every region that holds it, its own included. */
+  regions: string[]
+  origin: Origin
+}
+
+/** A role with a name that principals of the account, not services, may assume. */
+export interface Role {
+  arn: string
+  /** Whoever takes it must say for whom. */
+  needsSourceIdentity: boolean
+  origin: Origin
+}
+
+/** What a statement of a role's policy allows with a table. */
+export interface TableRight {
+  table: string
+  /** Operations, by name: `GetItem`. */
+  actions: string[]
+  /** Partition keys that it is limited to, `*` matching any end. Absent: all. */
+  partitions?: string[]
 }
 
 /** A region's gateway, as its task definition starts it. */
@@ -131,6 +162,10 @@ export interface Cell {
   account: string
   /** The gateway container's variables. */
   environment: Record<string, string>
+  /** Variables that are filled from a secret, each with the secret's name. */
+  secrets: Record<string, string>
+  /** What the task's role may do with tables. */
+  tableRights: TableRight[]
   /** Container port that the load balancer sends to. */
   port: number
   /** `id` of the load balancer that the region's public name points to. */

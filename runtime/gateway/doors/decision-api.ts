@@ -13,7 +13,9 @@ export function decisionApi(enforcer: Enforcer) {
     openDoor(app, 'decision_api', enforcer)
     app.post('/v1/decisions', async (request, reply) => {
       await endOfTurn()
-      const { verdict } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
+      const { verdict, redeemed, recorded } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
+      // An approval was used up for this answer: it leaves with its evidence on disk, like a forwarded call.
+      if (redeemed) await recorded()
       return reply.send(verdict)
     })
   }
@@ -41,12 +43,12 @@ function parseDecisionCall(body: unknown): ToolCall {
   })
 }
 
-function text(value: JsonObject, key: string): string {
-  const found = value[key]
-  if (typeof found !== 'string') throw new AegisError('malformed_call', `${key} is not a string`)
+function text(value: JsonObject, field: string): string {
+  const found = value[field]
+  if (typeof found !== 'string') throw new AegisError('malformed_call', `${field} is not a string`)
   return found
 }
 
-function optionalText(value: JsonObject, key: string): string | undefined {
-  return value[key] === undefined ? undefined : text(value, key)
+function optionalText(value: JsonObject, field: string): string | undefined {
+  return value[field] === undefined ? undefined : text(value, field)
 }

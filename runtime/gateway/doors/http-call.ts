@@ -1,9 +1,11 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { certificateThumbprint } from '../../identity/client-certificate.ts'
 import type { DoorName, JsonObject, JsonValue, ToolCall } from '../../model/call.ts'
 import { AegisError } from '../../model/codes.ts'
 import { parseStrictJson, StrictJsonError } from '../../model/strict-json.ts'
 import type { Arrival } from '../arrival.ts'
 import type { Enforcer } from '../enforcer.ts'
+import type { Credentials } from '../stages/authenticate.ts'
 
 // What the HTTP doors have in common: how a call arrives, how its bytes become a value, how a refusal is answered.
 
@@ -16,6 +18,26 @@ declare module 'fastify' {
   interface FastifyRequest {
     arrival: Arrival
   }
+  interface FastifyInstance {
+    /** Header in which the load balancer passes a client's certificate; undefined: none is believed. */
+    mtlsHeader: string | undefined
+  }
+}
+
+/** Who calls, as the headers say it. @throws AegisError malformed_call when they say it twice */
+export function credentialsOf(request: FastifyRequest): Credentials {
+  refuseAmbiguousHeaders(request)
+  const { headers, server, method, url } = request
+  const single = (name: string | undefined) => (name !== undefined && typeof headers[name] === 'string' ? headers[name] : undefined)
+  const dpop = single('dpop')
+  const certificate = certificateThumbprint(single(server.mtlsHeader))
+  return {
+    authorization: headers.authorization,
+    method,
+    url: url.split('?', 1)[0] ?? '',
+    ...(dpop !== undefined && { dpop }),
+    ...(certificate !== undefined && { certificate }),
+  }
 }
 
 /** Hooks of a door: authenticates from headers before a byte of the body is read, and answers every error in one shape. */
@@ -27,8 +49,7 @@ export function openDoor(app: FastifyInstance, door: DoorName, enforcer: Enforce
       ...(traceparent !== undefined && { traceparent: String(traceparent) }),
       ...(tracestate !== undefined && { tracestate: String(tracestate) }),
     })
-    refuseAmbiguousHeaders(request)
-    await enforcer.admit(request.arrival, request.headers.authorization)
+    await enforcer.admit(request.arrival, credentialsOf(request))
     if (request.headers.expect !== undefined) reply.raw.writeContinue()
   })
   app.setErrorHandler((error, request, reply) => {
@@ -38,14 +59,26 @@ export function openDoor(app: FastifyInstance, door: DoorName, enforcer: Enforce
   })
 }
 
-/** The contract's error body. `region` tells a client which cell refused it. No decision id: it reached no door, and left no record. */
+/** What agents' routes that are no calls have in common: JSON bodies read as strictly, errors in the same shape, nothing kept by a cache. */
+export function answerAgent(app: FastifyInstance): void {
+  app.addContentTypeParser('application/json', { parseAs: 'buffer', bodyLimit: CALL_BYTES_MAX }, (_request, body, done) => done(null, body))
+  app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'))
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = asAegisError(thrown)
+    const refused = error instanceof AegisError ? error : new AegisError('internal_error', undefined, { cause: error })
+    return sendError(refused, undefined, request, reply)
+  })
+}
+
+/** The contract's error body. `region` tells a client which cell refused it, or which one holds what it asked for. No decision id: it reached no door, and left no record. */
 export function errorBody(error: AegisError, decisionId: string | undefined, region?: string) {
   return {
     error: {
       code: error.code,
       message: error.message,
       ...(decisionId !== undefined && { decision_id: decisionId }),
-      ...(region !== undefined && { region }),
+      ...((error.region ?? region) !== undefined && { region: error.region ?? region }),
+      ...(error.url !== undefined && { url: error.url }),
     },
   }
 }
@@ -74,6 +107,7 @@ export function toolCall(call: ToolCall): ToolCall {
 // Fastify keeps the first or joins the values where a header comes twice; a proxy in front may pick the other one.
 const SINGLE_HEADERS = new Set([
   'authorization',
+  'dpop',
   'host',
   'content-type',
   'content-length',
@@ -85,11 +119,11 @@ const SINGLE_HEADERS = new Set([
   'aegis-idempotency-key',
 ])
 
-function refuseAmbiguousHeaders({ raw, headers }: FastifyRequest): void {
+function refuseAmbiguousHeaders({ raw, headers, server }: FastifyRequest): void {
   const seen = new Set<string>()
   for (let i = 0; i < raw.rawHeaders.length; i += 2) {
     const name = raw.rawHeaders[i]?.toLowerCase() ?? ''
-    if (!SINGLE_HEADERS.has(name)) continue
+    if (!SINGLE_HEADERS.has(name) && name !== server.mtlsHeader) continue
     if (seen.has(name)) throw new AegisError('malformed_call', `the header ${name} comes more than once`)
     seen.add(name)
   }
@@ -117,10 +151,15 @@ function asAegisError(error: unknown): unknown {
 }
 
 function answerError(error: AegisError, request: FastifyRequest, reply: FastifyReply) {
+  return sendError(error, request.arrival.decisionId, request, reply)
+}
+
+function sendError(error: AegisError, decisionId: string | undefined, request: FastifyRequest, reply: FastifyReply) {
   // What is still to come of a refused body is not read.
   if (!request.raw.complete) reply.header('connection', 'close')
+  if (error.retryAfterS !== undefined) reply.header('retry-after', String(Math.ceil(error.retryAfterS)))
   if (error.status === 401) reply.header('www-authenticate', 'Bearer error="invalid_token"')
   // What a caller got wrong is in the audit record; the log is for what we got wrong, or nobody would read it.
   if (error.status >= 500 && error.cause !== undefined) request.log.error({ err: error.cause, code: error.code }, 'a call was refused')
-  return reply.code(error.status).send(errorBody(error, request.arrival.decisionId, request.server.region))
+  return reply.code(error.status).send(errorBody(error, decisionId, request.server.region))
 }

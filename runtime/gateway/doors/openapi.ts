@@ -24,9 +24,9 @@ const toolCall = {
     tool: text,
     action: text,
     arguments: { type: 'object', description: "What the action's closed JSON Schema in the signed registry takes." },
-    chain: { ...text, description: 'Refused by this version.' },
-    approval: { ...text, description: 'Refused by this version.' },
-    idempotency_key: { ...text, description: 'Refused by this version.' },
+    chain: { ...text, description: 'Chain id of an earlier verdict, such as that of a calling agent. Adds its taints.' },
+    approval: { ...text, description: 'Override token of an approval of this very call.' },
+    idempotency_key: { ...text, maxLength: 255, description: 'The same call under the same key is decided once, for 24 hours.' },
   },
 }
 
@@ -44,7 +44,33 @@ const verdict = {
     region: text,
     zone: text,
     tenant_zone: text,
+    chain: { ...text, description: 'The chain that this call belongs to.' },
     arguments: { type: 'object', description: 'With sanitize: what may be forwarded, and nothing else.' },
+    redactions: {
+      type: 'array',
+      items: {
+        type: 'object',
+        additionalProperties: false,
+        required: ['path', 'class'],
+        properties: { path: { ...text, description: 'JSON Pointer; a key that itself was found in is given by its index.' }, class: text },
+      },
+    },
+    approval: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['id', 'status', 'expires_at', 'url'],
+      properties: { id: text, status: { const: 'pending' }, expires_at: { ...text, format: 'date-time' }, url: { ...text, format: 'uri' } },
+    },
+    reservation: {
+      type: 'object',
+      additionalProperties: false,
+      required: ['cost', 'currency', 'until'],
+      properties: {
+        cost: { type: 'integer', description: 'Minor units of a currency, calls or tokens.' },
+        currency: text,
+        until: { ...text, format: 'date-time', description: 'Counts as spent from then on, unless an outcome is reported before.' },
+      },
+    },
     route: ref('Route'),
     timing_us: { type: 'object', additionalProperties: { type: 'integer' } },
   },
@@ -77,7 +103,7 @@ const error = {
       type: 'object',
       additionalProperties: false,
       required: ['code', 'message'],
-      properties: { code: { type: 'string', enum: Object.keys(ERRORS) }, message: text, decision_id: text, region: text },
+      properties: { code: { type: 'string', enum: Object.keys(ERRORS) }, message: text, decision_id: text, region: text, url: text },
     },
   },
 }
@@ -110,6 +136,55 @@ function openApi(version: string) {
           summary: 'Decide a call. Advises: its caller executes the call, or does not.',
           requestBody: { required: true, content: json(ref('ToolCall')) },
           responses: { 200: { description: 'a verdict, whatever it says', content: json(ref('Verdict')) }, ...errorResponses() },
+        },
+      },
+      '/v1/decisions/{id}/outcome': {
+        post: {
+          summary: 'Say what became of a decided call. Unreported, its reservation counts as spent.',
+          parameters: [{ name: 'id', in: 'path', required: true, schema: text }],
+          requestBody: {
+            required: true,
+            content: json({
+              type: 'object',
+              additionalProperties: false,
+              required: ['status'],
+              properties: {
+                status: { type: 'string', enum: ['executed', 'not_executed'] },
+                cost: { type: 'integer', minimum: 0, description: 'What it really cost, at most what was reserved.' },
+              },
+            }),
+          },
+          responses: { 200: { description: 'noted' }, ...errorResponses() },
+        },
+      },
+      '/v1/approvals/{id}': {
+        get: {
+          summary: "Status of one of the agent's own approvals.",
+          parameters: [
+            { name: 'id', in: 'path', required: true, schema: text },
+            { name: 'wait', in: 'query', required: false, schema: { type: 'integer', minimum: 0, maximum: 30 } },
+          ],
+          responses: { 200: { description: 'pending, approved, rejected, expired or consumed' }, ...errorResponses() },
+        },
+      },
+      '/v1/approvals/{id}/token': {
+        post: {
+          summary: 'Collect the override token of an approved call. It is used once, in this region.',
+          parameters: [{ name: 'id', in: 'path', required: true, schema: text }],
+          responses: { 200: { description: '{"token", "expires_at"}' }, ...errorResponses() },
+        },
+      },
+      '/oauth/token': {
+        post: {
+          summary:
+            'An access token, by client credentials (RFC 6749) or a workload assertion (RFC 7523). Errors have the shape of RFC 6749.',
+          security: [],
+          requestBody: { required: true, content: { 'application/x-www-form-urlencoded': { schema: { type: 'object' } } } },
+          responses: {
+            200: { description: 'a token of at most ten minutes' },
+            400: { description: 'refused' },
+            401: { description: 'no such client' },
+          },
         },
       },
       '/v1/tools/{tool}/{action}': {

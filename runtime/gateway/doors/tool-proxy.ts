@@ -1,39 +1,51 @@
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ToolCall } from '../../model/call.ts'
-import { AegisError } from '../../model/codes.ts'
-import type { Dialer, DialResponse } from '../../model/ports.ts'
-import type { Verdict } from '../../model/verdict.ts'
+import type { Dialer } from '../../model/ports.ts'
+import type { Arrival } from '../arrival.ts'
 import type { Enforcer } from '../enforcer.ts'
+import { type Answer, carry } from './carry.ts'
 import { openDoor, parseBody, toolCall } from './http-call.ts'
 import { endOfTurn } from './turn.ts'
-
-/** How long a tool may take, and how much it may answer. */
-const TOOL_TIMEOUT_MS = 10_000
-const TOOL_RESPONSE_BYTES_MAX = 8 * 1024 * 1024
+import type { CredentialSource } from './upstream.ts'
 
 interface ToolParams {
   tool: string
   action: string
 }
 
+const NO_CREDENTIALS: CredentialSource = () => undefined
+
 /**
- * `POST /v1/tools/{tool}/{action}`, body: the arguments. Forwards what is allowed to `<endpoint>/<action>` in the
- * verdict's route, as the JSON that was judged and not as the bytes that came. Nothing of the agent's headers goes along.
+ * `POST /v1/tools/{tool}/{action}`, body: the arguments. Forwards what is allowed, as the JSON that was judged and not as the bytes that
+ * came: to `<endpoint>/<action>` in the verdict's route, or as the HTTP request that the arguments describe. Nothing of the agent's headers
+ * goes along.
  */
-export function toolProxy(enforcer: Enforcer, dialer: Dialer) {
+export function toolProxy(enforcer: Enforcer, dialer: Dialer, credentials = NO_CREDENTIALS) {
   return async (app: FastifyInstance) => {
     openDoor(app, 'tool_proxy', enforcer)
     app.post<{ Params: ToolParams }>('/v1/tools/:tool/:action', async (request, reply) => {
       await endOfTurn()
       const call = parseToolCall(request.params, request.body, request.headers)
-      const { verdict, recorded } = await enforcer.decide(request.arrival, call)
-      // The effect waits for its evidence: a crash between the two must not leave a call that nobody can account for.
-      await recorded()
+      const { verdict, answer } = await carry(call, request.arrival, {
+        enforcer,
+        dialer,
+        credentials,
+        next: () => nextArrival(request, enforcer),
+      })
       reply.header('aegis-decision', verdict.decision).header('aegis-decision-id', verdict.decision_id)
-      if (verdict.enforced !== 'allow' || verdict.route === undefined) return reply.code(403).send(verdict)
-      return answer(reply, await forward(dialer, call, verdict, verdict.route))
+      return answer === undefined ? reply.code(403).send(verdict) : send(reply, answer)
     })
   }
+}
+
+/** A redirect is a call of its own, by the same agent under the same policy. What fails from here on, failed in it. */
+function nextArrival(request: FastifyRequest, enforcer: Enforcer): Arrival {
+  const { admitted } = request.arrival
+  const { traceparent } = request.headers
+  const arrival = enforcer.arrive('tool_proxy', traceparent === undefined ? {} : { traceparent: String(traceparent) })
+  if (admitted !== undefined) arrival.admitted = admitted
+  request.arrival = arrival
+  return arrival
 }
 
 function parseToolCall({ tool, action }: ToolParams, body: unknown, headers: Record<string, unknown>): ToolCall {
@@ -53,33 +65,12 @@ function parseToolCall({ tool, action }: ToolParams, body: unknown, headers: Rec
   })
 }
 
-async function forward(dialer: Dialer, call: ToolCall, verdict: Verdict, route: NonNullable<Verdict['route']>): Promise<DialResponse> {
-  try {
-    return valid(
-      await dialer.dial({
-        url: new URL(`${route.endpoint.replace(/\/$/, '')}/${encodeURIComponent(call.action)}`),
-        method: 'POST',
-        headers: { 'content-type': 'application/json', accept: 'application/json', 'aegis-decision-id': verdict.decision_id },
-        body: Buffer.from(JSON.stringify(call.arguments)),
-        addresses: route.addresses,
-        timeoutMs: TOOL_TIMEOUT_MS,
-        maxResponseBytes: TOOL_RESPONSE_BYTES_MAX,
-      }),
-    )
-  } catch (error) {
-    throw new AegisError('upstream_failed', undefined, { cause: error })
-  }
-}
-
-/** A final status (RFC 9110, section 15). @throws on any other: the tool has acted or not, and said neither */
-function valid(response: DialResponse): DialResponse {
-  if (response.status < 200 || response.status > 599) throw new Error(`the tool answered with status ${response.status}`)
-  return response
-}
-
-/** The tool's own status and body. Of its headers only the type passes: the rest describes a connection that ended here. */
-function answer(reply: FastifyReply, response: DialResponse) {
-  const type = response.headers['content-type']
-  if (type !== undefined) reply.header('content-type', type)
-  return reply.code(response.status).send(Buffer.from(response.body))
+/**
+ * The tool's own status and body. Of its headers only the type passes: the rest describes a connection that ended here. Where a redirect
+ * points is told under another name than `location`, which an agent's client would follow by itself, past the gateway.
+ */
+function send(reply: FastifyReply, { status, contentType, body, location }: Answer) {
+  if (contentType !== undefined) reply.header('content-type', contentType)
+  if (location !== undefined) reply.header('aegis-location', location)
+  return reply.code(status).send(Buffer.from(body))
 }

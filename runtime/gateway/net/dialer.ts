@@ -12,15 +12,27 @@ export interface DialerOptions {
   maxPools?: number
 }
 
+/** No connection was made, so nothing of the request has left. */
+export class NotConnectedError extends Error {
+  override name = 'NotConnectedError'
+}
+
+/** Bytes of a response's status line and headers. */
+const RESPONSE_HEADER_BYTES_MAX = 16 * 1024
+/** Addresses of one answer that are tried, so that a long list does not become a long wait. */
+const ADDRESSES_TRIED_MAX = 3
+
 /**
  * Dials tools at checked addresses: the name is only used for TLS (SNI and certificate) and the Host header, so that a
- * second DNS answer can change nothing. Redirects are answers like any other. The first address that connects is used.
+ * second DNS answer can change nothing. Redirects are answers like any other, and no content coding is decoded: a small
+ * answer stays small. The first address that connects is used.
+ * `dial` rejects with a NotConnectedError when nothing has left; after any other rejection the tool may have acted.
  */
 export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }: DialerOptions): Dialer {
   const pools = new Map<string, Pool>()
 
-  const poolOf = (url: URL, address: string, maxResponseBytes: number) => {
-    const key = `${url.origin}|${address}|${maxResponseBytes}`
+  const poolOf = (url: URL, addresses: readonly string[], maxResponseBytes: number) => {
+    const key = `${url.origin}|${addresses.join()}|${maxResponseBytes}`
     const known = pools.get(key)
     if (known !== undefined) return known
     if (pools.size >= maxPools) {
@@ -31,8 +43,9 @@ export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }:
     const pool = new Pool(url.origin, {
       connections: 64,
       maxResponseSize: maxResponseBytes,
+      maxHeaderSize: RESPONSE_HEADER_BYTES_MAX,
       connect: (_options, callback) => {
-        openSocket(url, address, proxy, connectTimeoutMs).then(
+        openFirst(url, addresses, proxy, connectTimeoutMs).then(
           (socket) => callback(null, socket),
           (error) => callback(error, null),
         )
@@ -44,10 +57,9 @@ export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }:
 
   return {
     async dial({ url, method, headers, body, addresses, timeoutMs, maxResponseBytes }) {
-      const address = addresses[0]
-      if (address === undefined) throw new Error(`no address to dial for ${url.host}`)
-      const signal = AbortSignal.timeout(timeoutMs)
-      const answer = await poolOf(url, address, maxResponseBytes).request({
+      if (addresses.length === 0) throw new NotConnectedError(`no address to dial for ${url.host}`)
+      const signal = AbortSignal.timeout(Math.ceil(timeoutMs))
+      const answer = await poolOf(url, addresses.slice(0, ADDRESSES_TRIED_MAX), maxResponseBytes).request({
         method,
         path: url.pathname + url.search,
         headers,
@@ -66,6 +78,18 @@ export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }:
       pools.clear()
     },
   }
+}
+
+async function openFirst(url: URL, addresses: readonly string[], proxy: string | undefined, timeoutMs: number): Promise<Socket> {
+  let cause: unknown
+  for (const address of addresses) {
+    try {
+      return await openSocket(url, address, proxy, timeoutMs)
+    } catch (error) {
+      cause = error
+    }
+  }
+  throw new NotConnectedError(`no connection: ${cause instanceof Error ? cause.message : cause}`, { cause })
 }
 
 async function openSocket(url: URL, address: string, proxy: string | undefined, timeoutMs: number): Promise<Socket> {

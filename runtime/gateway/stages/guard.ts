@@ -1,51 +1,99 @@
-import ipaddr from 'ipaddr.js'
+import type { Finding } from '../../dlp/scan.ts'
 import type { Resolver } from '../../model/ports.ts'
 import type { Outcome, Reason, Route } from '../../model/verdict.ts'
-import type { Tenant } from '../../model/zones.ts'
-import type { ActivePolicy, ActiveTool, Endpoint } from '../active-policy.ts'
+import type { Roles } from '../../policy/bundle-data.ts'
+import type { Endpoint } from '../active-policy.ts'
+import { arePublic } from '../net/public-address.ts'
+import type { Aim } from './aim.ts'
 import type { EnrichedCall } from './enrich.ts'
-import type { Place } from './judge.ts'
+import type { Payload } from './rewrite.ts'
+
+/** An export of personal data, as an attestation has to cover it. */
+export interface Export {
+  tenant: string
+  /** Digest of the exact call. */
+  digest: string
+  classes: readonly string[]
+  /** How many records leave, at least: the findings of whichever class is found most often, as a record names its subject once. */
+  records: number
+  destination: { zone: string | null; region: string }
+}
+
+/** Checks the signed permission for one export. */
+export interface ExportGate {
+  /** @returns true when the attestation covers this export, here and now */
+  covers(attestation: string, leaving: Export & { approvalId: string; policyVersion: string }): Promise<boolean>
+}
+
+/** The override token that the call came with, as far as the guard cares. */
+export interface Permission {
+  approvalId: string
+  attestation: string | null
+  digest: string
+  policyVersion: string
+}
 
 export type Guarded = { refused: Reason } | { refused: undefined; route: Route | undefined }
 
+export interface GuardFacts {
+  enforced: Outcome
+  enriched: EnrichedCall
+  payload: Payload
+  aim: Aim | undefined
+  permission: Permission | undefined
+}
+
 /**
- * What no policy and no shadow mode can override. It judges what would be done now: an outcome that forwards nothing
- * needs no route. Its refusal is always a deny.
+ * What no policy and no shadow mode can override. It judges what would be done now, by the final bytes and destination: an outcome that
+ * forwards nothing needs no route. Its refusal is always a deny.
  */
-export async function guard(
-  enforced: Outcome,
-  enriched: EnrichedCall,
-  active: ActivePolicy,
-  place: Place,
-  resolver: Resolver,
-): Promise<Guarded> {
-  const { registered, tenant } = enriched
+export async function guard(facts: GuardFacts, { resolver, exports }: { resolver: Resolver; exports: ExportGate }): Promise<Guarded> {
+  const { enforced, enriched, aim } = facts
+  const { registered, destination } = enriched
   if (registered === undefined) return refuse('unregistered_tool', 'the tool or action is not in the signed registry', 'guard.registry')
+  if (destination?.ok === false) return refuse(destination.code, destination.message, 'guard.egress')
   if (enforced === 'deny' || enforced === 'approval_needed') return { refused: undefined, route: undefined }
-  if (enforced === 'sanitize') return refuse('stage_error', 'the arguments could not be rewritten', 'guard.sanitize')
-  if (registered.action.roles.url !== undefined)
-    return refuse('egress_not_allowed', 'no destination of this action can be checked', 'guard.egress')
+  if (enforced !== 'allow' && !facts.payload.rewritten) return refuse('stage_error', 'the arguments were not rewritten', 'guard.sanitize')
+  if (aim === undefined) return refuse('no_endpoint', 'the tool has no endpoint', 'guard.route')
+  const exporting = await refusedExport(facts, aim, exports)
+  return exporting ?? pin(aim.endpoint, resolver)
+}
 
-  const endpoint = chooseEndpoint(registered.tool, tenant, active, place)
-  if (endpoint === undefined) return refuse('no_endpoint', 'the tool has no endpoint', 'guard.route')
-  if (!mayReceive(tenant, active.zoneOfRegion.get(endpoint.region))) {
-    return refuse('foreign_zone', "the tool has an endpoint only outside the tenant's zone", 'guard.residency')
+/** Personal data that would leave the zone in these very arguments; undefined when none would. */
+export function exportOf({ enriched, payload }: Pick<GuardFacts, 'enriched' | 'payload'>, aim: Aim, digest: string): Export | undefined {
+  if (!aim.leavesZone) return undefined
+  const found = payload.findings.filter((finding) => isPersonal(finding) && !isAddress(finding, enriched.registered?.action.roles))
+  if (found.length === 0) return undefined
+  return {
+    tenant: enriched.tenant.id,
+    digest,
+    classes: [...new Set(found.map(({ class: name }) => name))].sort(),
+    records: Math.max(
+      ...Map.groupBy(found, ({ class: name }) => name)
+        .values()
+        .map(({ length }) => length),
+    ),
+    destination: { zone: aim.zone, region: aim.endpoint.region },
   }
-  return pin(endpoint, resolver)
 }
 
-/** The tool's endpoint in this region, else in another region of the tenant's zone, else the first anywhere. */
-export function chooseEndpoint(tool: ActiveTool, tenant: Tenant, active: ActivePolicy, place: Place): Endpoint | undefined {
-  const here = tool.endpoints.get(place.region)
-  if (here !== undefined) return here
-  const zone = tenant.binding === 'none' ? place.zone : tenant.zone
-  const region = active.zones[zone]?.find((candidate) => tool.endpoints.has(candidate)) ?? tool.endpoints.keys().next().value
-  return region === undefined ? undefined : tool.endpoints.get(region)
+async function refusedExport(facts: GuardFacts, aim: Aim, exports: ExportGate): Promise<Guarded | undefined> {
+  const { enriched, permission } = facts
+  const leaving = exportOf(facts, aim, permission?.digest ?? '')
+  if (leaving === undefined || enriched.tenant.residency === 'observe') return undefined
+  if (permission?.attestation == null)
+    return refuse('residency_export', 'personal data would leave the zone without an attestation', 'guard.residency')
+  const covered = await exports.covers(permission.attestation, { ...leaving, ...permission })
+  return covered ? undefined : refuse('attestation_invalid', 'the attestation does not cover this export', 'guard.attestation')
 }
 
-/** A bound tenant's call stays in its zone: nothing here can tell yet whether it carries personal data. */
-function mayReceive(tenant: Tenant, zone: string | undefined): boolean {
-  return zone !== undefined && (tenant.binding === 'none' || zone === tenant.zone)
+const isPersonal = ({ class: name }: Finding) => name !== 'ip_address'
+
+/** The address of a recipient, in a class that the registry lets it carry across zones. */
+function isAddress({ path, class: name }: Finding, roles: Roles | undefined): boolean {
+  const recipient = roles?.recipient
+  if (recipient === undefined || (path !== recipient.at && !path.startsWith(`${recipient.at}/`))) return false
+  return recipient.classes.includes(name) || recipient.classes.includes(name.split('.', 1)[0] ?? '')
 }
 
 /** One resolution, every address checked, and the connection pinned to them: a second answer can change nothing. */
@@ -60,27 +108,6 @@ async function pin({ region, url, host }: Endpoint, resolver: Resolver): Promise
   if (!arePublic(addresses))
     return refuse('egress_private_address', 'the endpoint resolves to an address that is not public', 'guard.address')
   return { refused: undefined, route: { region, endpoint: url, addresses } }
-}
-
-// A resolver hands out the same list for as long as an answer lives, and the check is a tenth of a decision: once a list.
-const judged = new WeakMap<readonly string[], boolean>()
-
-function arePublic(addresses: readonly string[]): boolean {
-  const known = judged.get(addresses)
-  if (known !== undefined) return known
-  const answer = addresses.every(isPublicAddress)
-  judged.set(Object.freeze(addresses), answer)
-  return answer
-}
-
-/** What IANA has opened of IPv6. Elsewhere are forms such as `::7f00:1`, which some systems read as 127.0.0.1. */
-const GLOBAL_UNICAST_V6 = ipaddr.IPv6.parseCIDR('2000::/3')
-
-/** True for a globally routable unicast address (IANA special-purpose registries, RFC 6890). */
-export function isPublicAddress(text: string): boolean {
-  if (!ipaddr.isValid(text)) return false
-  const address = ipaddr.process(text)
-  return address.range() === 'unicast' && (!(address instanceof ipaddr.IPv6) || address.match(GLOBAL_UNICAST_V6))
 }
 
 function refuse(code: Reason['code'], message: string, rule: string): Guarded {

@@ -7,7 +7,9 @@ import { type SiteServers, startSiteServers } from '../../../runtime/fabric/demo
 import { ensureToolCertificate, type ToolCertificate } from '../../../runtime/fabric/supervisor/authority.ts'
 import { stateLayout } from '../../../runtime/fabric/supervisor/layout.ts'
 
+const CRM = { host: 'crm.eu.example', port: 443, region: 'eu-west-1', tool: 'crm' }
 const SITES = [
+  CRM,
   { host: 'payments.eu.example', port: 443, region: 'eu-west-1', tool: 'stripe-payments' },
   { host: 'payments.us.example', port: 443, region: 'us-east-1', tool: 'stripe-payments' },
   { host: 'partner.example', port: 443, region: 'eu-west-1' },
@@ -29,15 +31,24 @@ beforeEach(async () => {
 })
 afterEach(() => servers.close())
 
-function post(host: string, path: string, body: string): Promise<{ status: number; json: Record<string, unknown> }> {
+interface Answer {
+  status: number
+  location: string | undefined
+  json: Record<string, unknown>
+}
+
+function post(host: string, path: string, body: string, method = 'POST'): Promise<Answer> {
   const port = servers.sites.find((site) => site.host === host)?.localPort
   return new Promise((resolve, reject) => {
     const asked = request(
-      { host: '127.0.0.1', port, servername: host, headers: { host }, ca: certificate.ca, method: 'POST', path, agent: false },
+      { host: '127.0.0.1', port, servername: host, headers: { host }, ca: certificate.ca, method, path, agent: false },
       (response) => {
         const chunks: Buffer[] = []
         response.on('data', (chunk: Buffer) => chunks.push(chunk))
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, json: JSON.parse(Buffer.concat(chunks).toString()) }))
+        response.once('end', () => {
+          const { statusCode: status = 0, headers } = response
+          resolve({ status, location: headers.location, json: JSON.parse(Buffer.concat(chunks).toString()) })
+        })
       },
     )
     asked.once('error', reject)
@@ -81,4 +92,23 @@ test('an action named like a property of every object is echoed like any other',
   for (const path of ['/constructor', '/__proto__', '/toString']) {
     await expect(post('payments.eu.example', path, '{}')).resolves.toMatchObject({ status: 200, json: { path } })
   }
+})
+
+test('a tool says what it is, says something else once it drifts, and that is no call', async () => {
+  const definition = async () => (await post(CRM.host, '/.well-known/tool.json', '', 'GET')).json
+  const before = await definition()
+  expect(before).toMatchObject({ name: 'crm', actions: [{ name: 'read_contact' }, { name: 'update_contact' }] })
+  servers.setDrift('crm', true)
+  expect(await definition()).not.toEqual(before)
+  servers.setDrift('crm', false)
+  expect(await definition()).toEqual(before)
+  expect(servers.received({})).toEqual([])
+})
+
+test('a host that is no tool redirects wherever it is told', async () => {
+  const target = 'https://169.254.169.254/latest/?a=1'
+  const path = `/redirect?to=${encodeURIComponent(target)}`
+  await expect(post('partner.example', path, '', 'GET')).resolves.toMatchObject({ status: 302, location: target })
+  await expect(post('payments.eu.example', path, '', 'GET')).resolves.toMatchObject({ status: 200, location: undefined })
+  await expect(post('partner.example', '/redirect?to=a%0d%0ab', '', 'GET')).resolves.toMatchObject({ status: 200, location: undefined })
 })

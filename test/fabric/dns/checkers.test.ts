@@ -18,6 +18,7 @@ const balancer: LoadBalancer = {
   id: 'lb',
   dnsName: 'lb',
   region: 'eu-west-1',
+  internal: false,
   targetCheck: { path: '/health/live', intervalS: 0.2, timeoutS: 5, healthyThreshold: 2, unhealthyThreshold: 2 },
   origin,
 }

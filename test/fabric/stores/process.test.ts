@@ -114,6 +114,17 @@ test('answers its parent, and ends when asked to', async () => {
   expect((await once(child, 'exit'))[0]).toBe(0)
 })
 
+test('starts cut off from the peers that it is told, until it may go on', async () => {
+  const peer = opened.add(await startStores({ region: US, tables: [shared], replication }))
+  const cut = { ...replication, peers: { [US]: peer.url }, paused: [US] }
+  const { child, ready } = await spawnStores({ region: EU, tables: [shared], replication: cut })
+  await opened.add(dynamo(ready.url, EU)).send(new PutItemCommand({ TableName: 'global', Item: item(1) }))
+  const { result } = await command(child, { command: 'stats' })
+  expect((result as StoresStats).links).toMatchObject([{ peer: US, state: 'paused', pending: 1 }])
+  await command(child, { command: 'resumeReplication', peer: US })
+  await eventually('the item arrives', async () => (await everyItem(opened.add(dynamo(peer.url, US)))).has('item-1'))
+})
+
 test('ends when its parent is gone', async () => {
   const { child } = await spawnStores({ region: EU, tables: [shared], replication })
   child.disconnect()

@@ -37,6 +37,13 @@ beforeEach(() => {
       restore: note({ at_ms: 1, ready_at_ms: 2, started: [] }),
       close: () => {},
     },
+    cuts: {
+      between: note({ at_ms: 1, done_at_ms: 2, between: [['eu-west-1', 'us-east-1']], isolated: [] }),
+      isolate: note({ at_ms: 1, done_at_ms: 2, between: [], isolated: ['us-east-1'] }),
+      mend: note({ at_ms: 3, done_at_ms: 4 }),
+    },
+    tools: ['crm'],
+    setDefinition: note(undefined),
     issueToken: note('a.b.c'),
     received: note([]),
   })
@@ -73,6 +80,20 @@ test('kills and restores a region, and the control plane', async () => {
   expect(asked).toEqual([['eu-west-1', 1000], ['control-plane']])
 })
 
+test('cuts regions off from one another, or one from everybody, and mends', async () => {
+  expect((await ask('POST', '/faults/cut', { regions: ['eu-west-1', 'us-east-1'] })).json()).toMatchObject({ done_at_ms: 2 })
+  expect((await ask('POST', '/faults/cut', { region: 'us-east-1' })).json()).toMatchObject({ isolated: ['us-east-1'] })
+  expect((await ask('POST', '/faults/mend')).json()).toMatchObject({ at_ms: 3 })
+  expect(asked).toEqual([[['eu-west-1', 'us-east-1']], ['us-east-1'], []])
+})
+
+test("makes a tool's definition drift, and takes it back", async () => {
+  for (const drifted of [true, false]) {
+    expect((await ask('POST', '/faults/definition', { tool: 'crm', drifted })).json()).toMatchObject({ tool: 'crm', drifted })
+  }
+  expect(asked).toEqual([[{ tool: 'crm', drifted: true }], [{ tool: 'crm', drifted: false }]])
+})
+
 test('mints a token as ordered', async () => {
   const order = { agent: 'research-agent', issuer_region: 'us-east-1', aud: 'https://global.aegis.example' }
   expect((await ask('POST', '/tokens', order)).json()).toEqual({ token: 'a.b.c' })
@@ -83,6 +104,11 @@ test.each([
   ['POST', '/faults/kill', { region: 'mars-1' }, 400, /region must be control-plane or one of eu-west-1, us-east-1/],
   ['POST', '/faults/kill', { region: 'eu-west-1', restore_after: 5 }, 400, /restore_after/],
   ['POST', '/faults/kill', undefined, 400, /the body/],
+  ['POST', '/faults/definition', { tool: 'ehr', drifted: true }, 400, /tool is not a tool of the documents \(crm\)/],
+  ['POST', '/faults/cut', { regions: ['eu-west-1'] }, 400, /regions Too small/],
+  ['POST', '/faults/cut', { regions: ['eu-west-1', 'eu-central-1'] }, 400, /regions.1 is not a region that runs here/],
+  ['POST', '/faults/cut', { regions: ['eu-west-1', 'eu-west-1'] }, 400, /regions names one twice/],
+  ['POST', '/faults/cut', { region: 'eu-west-1', regions: ['eu-west-1', 'us-east-1'] }, 400, /takes \{/],
   ['POST', '/faults/kill', { region: 'us-east-1' }, 409, /is down, not up/],
   ['GET', '/dns?name=eu.aegis.example&place=mars', undefined, 400, /place is not a place \(eu, us, eu-west-1\)/],
   ['GET', '/events?after=-1', undefined, 400, /after/],

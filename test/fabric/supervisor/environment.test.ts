@@ -6,6 +6,10 @@ import { TASK_ENVIRONMENT } from '../../support/task-environment.ts'
 
 const PLACE = {
   port: 2000,
+  operatorPort: 2001,
+  secrets: { AEGIS_PSEUDONYM_KEY: 'P'.repeat(64) },
+  notify:
+    '[{"kind":"webhook","url":"https://hooks.operators.aegis.example/approvals","key":"fabric","secret":"0123456789012345678901234567890123456789"}]',
   spoolDir: '/state/spool/eu-west-1',
   stores: 'http://127.0.0.1:3000',
   dns: '127.0.0.1:53',
@@ -15,11 +19,14 @@ const PLACE = {
 
 test("a gateway's environment is its task's, and only places differ", () => {
   const environment = gatewayEnvironment(TASK_ENVIRONMENT, PLACE)
-  const places = ['AEGIS_PORT', 'AEGIS_SPOOL_DIR']
+  const places = ['AEGIS_PORT', 'AEGIS_OPERATOR_PORT', 'AEGIS_SPOOL_DIR', 'AEGIS_PSEUDONYM_KEY']
   for (const [name, value] of Object.entries(TASK_ENVIRONMENT)) if (!places.includes(name)) expect(environment).toHaveProperty(name, value)
   expect(loadConfig(environment)).toMatchObject({
     host: '127.0.0.1',
     port: 2000,
+    operatorPort: 2001,
+    pseudonymSecret: 'P'.repeat(64),
+    notify: [{ kind: 'webhook', key: 'fabric' }],
     dnsServers: ['127.0.0.1:53'],
     egressProxy: PLACE.egressProxy,
   })
@@ -27,7 +34,7 @@ test("a gateway's environment is its task's, and only places differ", () => {
 
 test('adds no variable that only the fabric knows', () => {
   const added = Object.keys(gatewayEnvironment(TASK_ENVIRONMENT, PLACE)).filter((name) => !(name in TASK_ENVIRONMENT))
-  const standard = /^(AWS_ENDPOINT_URL_(DYNAMODB|S3|KMS)|NODE_EXTRA_CA_CERTS)$/
+  const standard = /^(AWS_ENDPOINT_URL_(DYNAMODB|S3|KMS|STS)|AWS_ACCESS_KEY_ID|NODE_EXTRA_CA_CERTS)$/
   for (const name of added) expect(KNOWN_VARIABLES.includes(name) || standard.test(name)).toBe(true)
 })
 

@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs'
 import { beforeAll, expect, test } from '@jest/globals'
+import { publicNames, zoneNames } from '../../../config/names.ts'
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
 import { readTopology } from '../../../runtime/fabric/topology/read.ts'
 import type { Topology } from '../../../runtime/fabric/topology/topology.ts'
@@ -42,5 +43,30 @@ test('every routed record has a health check, and every alias looks at its targe
   for (const { routing, healthCheckId, target } of topology.records) {
     if (routing.policy !== 'simple') expect(healthCheckId).toBeDefined()
     if ('loadBalancer' in target) expect(target.evaluateTargetHealth).toBe(true)
+  }
+})
+
+test('every cell has rights on tables of its own, the secret of its zone, and a role that alone signs attestations', () => {
+  for (const { region, zone, tableRights, secrets, environment } of topology.cells) {
+    const tables = new Set(tableRights.map(({ table }) => table))
+    for (const [variable, table] of Object.entries(environment)) if (variable.endsWith('_TABLE')) expect(tables).toContain(table)
+    for (const { partitions } of tableRights.filter(({ table }) => table === environment.AEGIS_GLOBAL_TABLE))
+      expect(partitions).toBeDefined()
+    expect(secrets).toEqual({ AEGIS_PSEUDONYM_KEY: zoneNames(deployment, zone).pseudonymSecret })
+    const key = topology.keys.find(({ aliases }) => aliases.includes(environment.AEGIS_DATA_PROTECTION_KEY ?? ''))
+    expect([region, key?.signerRole]).toEqual([region, environment.AEGIS_DATA_PROTECTION_ROLE])
+    expect(topology.roles).toContainEqual(expect.objectContaining({ arn: key?.signerRole, needsSourceIdentity: true }))
+  }
+})
+
+test("each region's operators come by an internal load balancer of their own", () => {
+  const names = publicNames(deployment)
+  for (const { region, loadBalancer } of topology.cells) {
+    const record = topology.records.find(({ name }) => name === names.operator(region))
+    const balancer = topology.loadBalancers.find(
+      ({ id }) => record !== undefined && 'loadBalancer' in record.target && id === record.target.loadBalancer,
+    )
+    expect(balancer).toMatchObject({ region, internal: true })
+    expect(balancer?.id).not.toBe(loadBalancer)
   }
 })

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals'
 import { readTopology } from '../../../runtime/fabric/topology/read.ts'
 import type { Topology } from '../../../runtime/fabric/topology/topology.ts'
-import { type Resources, smallDeployment, smallTemplates, type TemplateResource, writeAssembly } from './small-assembly.ts'
+import { type Resources, signBy, smallDeployment, smallTemplates, type TemplateResource, writeAssembly } from './small-assembly.ts'
 
 function read(change: (templates: Record<string, Resources>) => void = () => {}): Topology {
   const templates = smallTemplates()
@@ -49,6 +49,8 @@ test('a cell is the container that knows its region, with intrinsics in its envi
       zone: 'eu',
       account: '222222222222',
       environment: { AEGIS_REGION: 'eu-west-1', AEGIS_PORT: '8080', AEGIS_REGION_URL: 'https://eu-west-1.aegis.example' },
+      secrets: { AEGIS_PSEUDONYM_KEY: 'zone-eu' },
+      tableRights: [{ table: 'approvals', actions: ['PutItem'], partitions: ['kills', 'promotions#*'] }],
       port: 8080,
       loadBalancer: 'aegis-prod-gateway-eu-west-1/Balancer',
     },
@@ -65,6 +67,26 @@ test('reads global and regional tables, buckets and keys with their aliases', ()
   expect(keys).toMatchObject([
     { aliases: ['alias/token'], spec: 'ECC_NIST_P256', usage: 'SIGN_VERIFY', origin: { account: '222222222222' } },
   ])
+})
+
+test('reads who may sign with a key, the roles that are taken by STS, and the secrets with their copies', () => {
+  const { keys, roles, secrets, loadBalancers } = read()
+  const signer = 'arn:aws:iam::222222222222:role/signer'
+  expect(keys.map(({ signerRole }) => signerRole)).toEqual([signer])
+  // A role that a service takes is nobody's to assume.
+  expect(roles).toMatchObject([{ arn: signer, needsSourceIdentity: true }])
+  expect(secrets).toMatchObject([{ name: 'zone-eu', regions: ['eu-west-1', 'eu-central-1'] }])
+  expect(loadBalancers.map(({ internal }) => internal)).toEqual([false])
+})
+
+test('a load balancer inside and a role that needs no name are seen as such: planted changes show', () => {
+  const changed = read((templates) => {
+    set(GATEWAY, 'Balancer', 'Scheme', 'internal')(templates)
+    const open = { Statement: [{ Action: 'sts:AssumeRole', Principal: { AWS: '*' } }] }
+    set(STORES, 'Signer', 'AssumeRolePolicyDocument', open)(templates)
+  })
+  expect(changed.loadBalancers.map(({ internal }) => internal)).toEqual([true])
+  expect(changed.roles.map(({ needsSourceIdentity }) => needsSourceIdentity)).toEqual([false])
 })
 
 test('the task environment that is read is the one of the template: a planted change shows', () => {
@@ -131,6 +153,26 @@ const refusals: [what: string, change: (templates: Record<string, Resources>) =>
     /is no key of the templates/,
   ],
   [
+    'a secret that no stack makes',
+    (templates) => delete templates[STORES]?.Secret,
+    /Secrets\.AEGIS_PSEUDONYM_KEY: .*is no secret of the templates/,
+  ],
+  ['a secret without a name', set(STORES, 'Secret', 'Name', undefined), /Secret\.Name/],
+  ["a key whose policy it can't read", set(STORES, 'Key', 'KeyPolicy', { 'Fn::ImportValue': 'policy' }), /Key\.KeyPolicy: is not a list/],
+  [
+    'a key with two signers',
+    set(STORES, 'Key', 'KeyPolicy', { Statement: [...signBy('one').Statement, ...signBy('two').Statement] }),
+    /Key\.KeyPolicy: lets 2 statements sign/,
+  ],
+  [
+    'rights that any partition passes',
+    policy({ Condition: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['kills'] } } }),
+    /Rights\.PolicyDocument: has the condition/,
+  ],
+  ['rights by a pattern', policy({ Action: 'dynamodb:*', Condition: {} }), /Rights\.PolicyDocument: has the actions dynamodb:\*/],
+  ['rights that are denied', policy({ Effect: 'Deny', Condition: {} }), /Rights\.PolicyDocument: denies/],
+  ['rights on more than a table', policy({ Resource: '*', Condition: {} }), /Rights\.PolicyDocument: names \*/],
+  [
     'a conditional resource',
     (templates) => Object.assign(of(templates, ROUTING, 'ZoneRecord'), { Condition: 'IsProd' }),
     /ZoneRecord\.Condition: hangs on IsProd/,
@@ -176,5 +218,13 @@ function add(stack: string, id: string, resource: TemplateResource) {
 function config(changes: Record<string, unknown>) {
   return (templates: Record<string, Resources>) => {
     Object.assign(of(templates, ROUTING, 'Check').Properties?.HealthCheckConfig as object, changes)
+  }
+}
+
+/** Changes the one statement of the task's policy. */
+function policy(changes: Record<string, unknown>) {
+  return (templates: Record<string, Resources>) => {
+    const document = of(templates, GATEWAY, 'Rights').Properties?.PolicyDocument as { Statement: object[] }
+    Object.assign(document.Statement[0] as object, changes)
   }
 }

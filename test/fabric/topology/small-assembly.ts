@@ -33,6 +33,7 @@ export function smallTemplates(): Record<string, Resources> {
 
 function gatewayResources(): Resources {
   return {
+    Rights: taskPolicy(),
     Balancer: { Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer', Properties: { Subnets: [{ 'Fn::ImportValue': 'elsewhere' }] } },
     Listener: {
       Type: 'AWS::ElasticLoadBalancingV2::Listener',
@@ -58,6 +59,7 @@ function gatewayResources(): Resources {
     Task: {
       Type: 'AWS::ECS::TaskDefinition',
       Properties: {
+        TaskRoleArn: { 'Fn::GetAtt': ['TaskRole', 'Arn'] },
         ContainerDefinitions: [
           { Name: 'collector', Image: { 'Fn::ImportValue': 'image' } },
           {
@@ -70,7 +72,32 @@ function gatewayResources(): Resources {
               // biome-ignore lint/suspicious/noTemplateCurlyInString: Fn::Sub reads it
               { Name: 'AEGIS_REGION_URL', Value: { 'Fn::Sub': 'https://${AWS::Region}.aegis.example' } },
             ],
+            Secrets: [{ Name: 'AEGIS_PSEUDONYM_KEY', ValueFrom: 'arn:aws:secretsmanager:eu-west-1:222222222222:secret:zone-eu' }],
           },
+        ],
+      },
+    },
+  }
+}
+
+/** The policy of the task's role: one right on a table, and one that is none of the fabric's. */
+function taskPolicy(): TemplateResource {
+  return {
+    Type: 'AWS::IAM::Policy',
+    Properties: {
+      Roles: [{ Ref: 'TaskRole' }],
+      PolicyDocument: {
+        Statement: [
+          {
+            Effect: 'Allow',
+            Action: 'dynamodb:PutItem',
+            Resource: 'arn:aws:dynamodb:eu-west-1:222222222222:table/approvals',
+            Condition: {
+              'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['kills', 'promotions#*'] },
+              Null: { 'dynamodb:LeadingKeys': 'false' },
+            },
+          },
+          { Effect: 'Allow', Action: 'logs:PutLogEvents', Resource: { 'Fn::GetAtt': ['Logs', 'Arn'] } },
         ],
       },
     },
@@ -135,11 +162,42 @@ function storeResources(): Resources {
     Bucket: { Type: 'AWS::S3::Bucket', Properties: { BucketName: { 'Fn::Join': ['-', ['bundles', { Ref: 'AWS::AccountId' }]] } } },
     Key: {
       Type: 'AWS::KMS::Key',
-      Properties: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY', KeyPolicy: { 'Fn::ImportValue': 'policy' } },
+      Properties: { KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY', KeyPolicy: signBy('signer') },
     },
     Alias: { Type: 'AWS::KMS::Alias', Properties: { AliasName: 'alias/token', TargetKeyId: { 'Fn::GetAtt': ['Key', 'Arn'] } } },
+    Secret: { Type: 'AWS::SecretsManager::Secret', Properties: { Name: 'zone-eu', ReplicaRegions: [{ Region: 'eu-central-1' }] } },
+    Signer: {
+      Type: 'AWS::IAM::Role',
+      Properties: {
+        RoleName: 'signer',
+        AssumeRolePolicyDocument: {
+          Statement: [
+            {
+              Effect: 'Allow',
+              Action: 'sts:AssumeRole',
+              Principal: { AWS: { 'Fn::Join': ['', ['arn:', { Ref: 'AWS::Partition' }, ':iam::222222222222:root']] } },
+              Condition: { StringLike: { 'sts:SourceIdentity': '?*' } },
+            },
+          ],
+        },
+      },
+    },
+    Task: {
+      Type: 'AWS::IAM::Role',
+      Properties: {
+        RoleName: 'task',
+        AssumeRolePolicyDocument: { Statement: [{ Action: 'sts:AssumeRole', Principal: { Service: 'ecs-tasks.amazonaws.com' } }] },
+      },
+    },
   }
 }
+
+export const signBy = (role: string) => ({
+  Statement: [
+    { Action: ['kms:Get*', 'kms:PutKeyPolicy'], Principal: { AWS: '*' } },
+    { Action: 'kms:Sign', Condition: { ArnEquals: { 'aws:PrincipalArn': `arn:aws:iam::222222222222:role/${role}` } } },
+  ],
+})
 
 /** Writes a cloud assembly into a new folder. */
 export function writeAssembly(templates: Record<string, Resources>): { directory: string; remove: () => void } {

@@ -1,6 +1,14 @@
+import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
-import { pinnedDialer } from '../../../runtime/gateway/net/dialer.ts'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { gzipSync } from 'node:zlib'
+import { ensureToolCertificate } from '../../../runtime/fabric/supervisor/authority.ts'
+import { stateLayout } from '../../../runtime/fabric/supervisor/layout.ts'
+import { NotConnectedError, pinnedDialer } from '../../../runtime/gateway/net/dialer.ts'
 
 const open: Server[] = []
 afterEach(() => {
@@ -79,7 +87,8 @@ test('hands a redirect back instead of following it', async () => {
 test('refuses an answer larger than the limit', async () => {
   const port = await listening(createServer((_message, response) => response.end('x'.repeat(5000))))
   const dialer = pinnedDialer({})
-  await expect(dialer.dial(request(`http://tool.example:${port}/x`))).rejects.toThrow()
+  // The watch over pinned tools tells this from a connection that broke.
+  await expect(dialer.dial(request(`http://tool.example:${port}/x`))).rejects.toMatchObject({ code: 'UND_ERR_RES_EXCEEDED_MAX_SIZE' })
   await dialer.close()
 })
 
@@ -100,4 +109,94 @@ test('refuses when no address was checked, when nobody listens, and when the pro
   await expect(proxied.dial(request('http://tool.example/x'))).rejects.toThrow('403')
   await dialer.close()
   await proxied.close()
+})
+
+test('takes the first address that connects, and says so when none does', async () => {
+  const port = await listening(createServer((_message, response) => response.end('ok')))
+  const dialer = pinnedDialer({})
+  // Nobody listens at 127.0.0.2: the server is bound to 127.0.0.1.
+  const answer = await dialer.dial(request(`http://tool.example:${port}/x`, { addresses: ['127.0.0.2', '127.0.0.1'] }))
+  expect(answer.status).toBe(200)
+  const refused = dialer.dial(request(`http://tool.example:${port}/x`, { addresses: ['127.0.0.2', '127.0.0.3'] }))
+  await expect(refused).rejects.toThrow(NotConnectedError)
+  await dialer.close()
+})
+
+test('refuses to say that nothing left, once a request was sent', async () => {
+  const port = await listening(createServer((message) => message.socket.destroy()))
+  const dialer = pinnedDialer({})
+  const error = await dialer.dial(request(`http://tool.example:${port}/x`)).catch((thrown: unknown) => thrown)
+  expect(error).toBeInstanceOf(Error)
+  expect(error).not.toBeInstanceOf(NotConnectedError)
+  await dialer.close()
+})
+
+test('refuses an answer that drips past the timeout, though bytes keep coming', async () => {
+  const port = await listening(
+    createServer((_message, response) => {
+      const drip = setInterval(() => response.write('.'), 10)
+      response.once('close', () => clearInterval(drip))
+    }),
+  )
+  const dialer = pinnedDialer({})
+  await expect(dialer.dial(request(`http://tool.example:${port}/x`, { timeoutMs: 150 }))).rejects.toThrow()
+  await dialer.close()
+})
+
+test('refuses headers larger than the limit', async () => {
+  const port = await listening(
+    createServer((_message, response) => {
+      for (let n = 0; n < 10; n++) response.setHeader(`x-${n}`, 'y'.repeat(4000))
+      response.end('ok')
+    }),
+  )
+  const dialer = pinnedDialer({})
+  await expect(dialer.dial(request(`http://tool.example:${port}/x`))).rejects.toThrow()
+  await dialer.close()
+})
+
+test('a compressed answer stays as small as it came', async () => {
+  const bomb = gzipSync(Buffer.alloc(500_000))
+  const port = await listening(createServer((_message, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end(bomb)))
+  const dialer = pinnedDialer({})
+  const answer = await dialer.dial(request(`http://tool.example:${port}/x`))
+  expect(answer.body.length).toBe(bomb.length)
+  await dialer.close()
+})
+
+test('a connection kept for one address is not used for another', async () => {
+  const reached: string[] = []
+  const port = await listening(
+    createServer((message, response) => {
+      reached.push(message.socket.localAddress ?? '')
+      response.end('ok')
+    }),
+  )
+  const dialer = pinnedDialer({})
+  await dialer.dial(request(`http://rebinding.example:${port}/x`, { addresses: ['127.0.0.1'] }))
+  const second = dialer.dial(request(`http://rebinding.example:${port}/x`, { addresses: ['127.0.0.2'] }))
+  await expect(second).rejects.toThrow(NotConnectedError)
+  expect(reached).toEqual(['127.0.0.1'])
+  await dialer.close()
+})
+
+test('refuses a server whose certificate is not for the name, though the address was checked', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'aegis-dialer-'))
+  const trusted = getCACertificates('default')
+  const { cert, key, ca } = await ensureToolCertificate(stateLayout(directory).authority, ['tool.example'])
+  setDefaultCACertificates([...trusted, ca])
+  try {
+    const names: (string | false)[] = []
+    const server = createTlsServer({ cert, key }, (_message, response) => response.end('ok'))
+    server.on('secureConnection', (socket) => names.push((socket as { servername?: string | false }).servername ?? false))
+    const port = await listening(server)
+    const dialer = pinnedDialer({})
+    const answer = await dialer.dial(request(`https://tool.example:${port}/x`))
+    expect([answer.status, names]).toEqual([200, ['tool.example']])
+    await expect(dialer.dial(request(`https://other.example:${port}/x`))).rejects.toThrow(NotConnectedError)
+    await dialer.close()
+  } finally {
+    setDefaultCACertificates(trusted)
+    rmSync(directory, { recursive: true })
+  }
 })

@@ -62,6 +62,17 @@ test('never keeps an answer with TTL 0: a rebinding name is looked at anew for e
   expect(await dns.resolve('rebind.example')).not.toEqual(await dns.resolve('rebind.example'))
 })
 
+test('a name that is another one has the addresses of that one, wherever they lead', async () => {
+  answer = (name, type) =>
+    type === 'A' ? [{ type: 'CNAME', name, ttl: 60, data: 'db.internal.example' }, a('db.internal.example', '10.20.30.40')] : []
+  expect(await resolver().resolve('inside.example')).toEqual(['10.20.30.40'])
+})
+
+test('refuses half an answer: an address that did not come cannot be checked', async () => {
+  answer = (name, type) => (type === 'A' ? [a(name, '44.128.1.20')] : 'silence')
+  await expect(resolver().resolve('tool.example')).rejects.toThrow()
+})
+
 test('asks once however many calls wait', async () => {
   answer = (name, type) => (type === 'A' ? [a(name, '44.128.1.20')] : [])
   const dns = resolver()

@@ -34,6 +34,7 @@ const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
     ],
     'AWS::S3::Bucket': ['AccessLogsBucket', 'AuditBucket'],
   },
+  zone: { 'AWS::SecretsManager::Secret': ['PseudonymKey'] },
   network: {},
   gateway: {},
   routing: {},
@@ -44,6 +45,7 @@ const STATEFUL_TYPES = [
   'AWS::S3::Bucket',
   'AWS::KMS::Key',
   'AWS::Route53::HostedZone',
+  'AWS::SecretsManager::Secret',
 ]
 
 export function appSuite({ deployment, templates }: Synthesized): void {
@@ -51,12 +53,13 @@ export function appSuite({ deployment, templates }: Synthesized): void {
   const prefix = `${deployment.name}-${deployment.environment}-`
   const kindOf = (stack: string) => {
     const region = regions.find((name) => stack.endsWith(`-${name}`))
-    return stack.slice(prefix.length, region === undefined ? undefined : -region.length - 1)
+    const kind = stack.slice(prefix.length, region === undefined ? undefined : -region.length - 1)
+    return kind.replace(/^zone-.*/, 'zone')
   }
 
   it('has the stacks that the names promise, and no other', () => {
     const names = stackNames(deployment)
-    const once = [names.dns, names.globalState, names.controlPlane, names.routing]
+    const once = [names.dns, names.globalState, names.controlPlane, names.routing, ...Object.keys(deployment.zones).map(names.zone)]
     const cells = regions.flatMap((region) => [
       names.keys(region),
       names.bundleStore(region),

@@ -1,7 +1,7 @@
-import { cellNames, publicNames, sharedNames, stackNames } from '../../../config/names.ts'
+import { cellNames, publicNames, sharedNames, stackNames, zoneNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../../config/trust.ts'
-import { GATEWAY_ENVIRONMENT } from '../../../lib/constructs/gateway-environment.ts'
+import { GATEWAY_ENVIRONMENT, GATEWAY_SECRETS } from '../../../lib/constructs/gateway-environment.ts'
 import { resourcesOf, type Synthesized, theResource } from '../synthesized.ts'
 
 export function gatewaySuite({ deployment, templates }: Synthesized): void {
@@ -31,6 +31,17 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
         AEGIS_BUNDLE_BUCKET: cell.bundleBucket,
         AEGIS_GLOBAL_TABLE: sharedNames(deployment).globalTable,
         AEGIS_REGION_STATE_TABLE: cell.table('region-state'),
+        AEGIS_APPROVALS_TABLE: cell.table('approvals'),
+        AEGIS_CHAINS_TABLE: cell.table('chains'),
+        AEGIS_SLICES_TABLE: cell.table('slices'),
+        AEGIS_IDEMPOTENCY_TABLE: cell.table('idempotency'),
+        AEGIS_TOKEN_KEY: cell.signingKey('token'),
+        AEGIS_APPROVAL_KEY: cell.signingKey('approval'),
+        AEGIS_DATA_PROTECTION_KEY: cell.signingKey('data-protection'),
+        AEGIS_DATA_PROTECTION_ROLE: `arn:aws:iam::${cell.account}:role/${cell.dataProtectionRole}`,
+        AEGIS_OPERATOR_PORT: '8081',
+        AEGIS_OPERATOR_ISSUER: `https://login.${deployment.domain}`,
+        AEGIS_OPERATOR_AUDIENCE: `https://operators.${deployment.domain}`,
         AEGIS_BUNDLE_WARN_AGE_H: String(deployment.bundleWarnAgeH),
         AEGIS_SPOOL_DIR: '/var/spool/aegis',
         AWS_REGION: region,
@@ -53,42 +64,81 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
 
   it('kills no task for an expired bundle, and counts none as started that never had one', () => {
     for (const { template, container } of cells) {
-      expect(theResource(template, 'AWS::ElasticLoadBalancingV2::TargetGroup').Properties.HealthCheckPath).toBe('/health/live')
+      const groups = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup').map(([, { Properties }]) => Properties)
+      expect(groups.map(({ Port, HealthCheckPath }) => [Port, HealthCheckPath])).toEqual([
+        [8080, '/health/live'],
+        [8081, '/health/live'],
+      ])
       expect(container.HealthCheck.Command.join(' ')).toContain('/health/started')
     }
   })
 
-  it('speaks HTTPS only, under the regional, zone and global name', () => {
+  it('speaks HTTPS only: to agents under the regional, zone and global name, to operators under their own', () => {
     for (const { region, zone, template } of cells) {
       const listeners = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::Listener').map(([, { Properties }]) => Properties)
-      expect(listeners).toMatchObject([{ Port: 443, Protocol: 'HTTPS', SslPolicy: expect.stringMatching(/^ELBSecurityPolicy-TLS13-1-2/) }])
-      const { Properties } = theResource(template, 'AWS::CertificateManager::Certificate')
-      expect([Properties.DomainName, ...Properties.SubjectAlternativeNames]).toEqual([
-        names.regional(region),
-        names.zone(zone),
-        names.global,
+      const tls = { Port: 443, Protocol: 'HTTPS', SslPolicy: expect.stringMatching(/^ELBSecurityPolicy-TLS13-1-2/) }
+      expect(listeners).toMatchObject([tls, tls])
+      const certified = resourcesOf(template, 'AWS::CertificateManager::Certificate').map(([, { Properties }]) => [
+        Properties.DomainName,
+        ...(Properties.SubjectAlternativeNames ?? []),
       ])
+      expect(certified).toEqual([[names.regional(region), names.zone(zone), names.global], [names.operator(region)]])
     }
   })
 
   it('lets clients keep a connection for three minutes, not an hour', () => {
     for (const { template, cell } of cells) {
-      const { Properties } = theResource(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer')
-      expect(Properties.Name).toBe(cell.loadBalancer)
-      expect(Properties.LoadBalancerAttributes).toContainEqual({ Key: 'client_keep_alive.seconds', Value: '180' })
+      const loadBalancers = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer').map(([, { Properties }]) => Properties)
+      expect(loadBalancers.map(({ Name }) => Name)).toEqual([cell.loadBalancer, cell.operatorLoadBalancer])
+      for (const { LoadBalancerAttributes } of loadBalancers) {
+        expect(LoadBalancerAttributes).toContainEqual({ Key: 'client_keep_alive.seconds', Value: '180' })
+      }
     }
   })
 
-  it('lets the load balancer reach only the gateways, and only it reach them', () => {
+  it('lets each load balancer reach only its port of the gateways, and only it reach that', () => {
     for (const { template } of cells) {
-      const [[, ingress] = [], ...others] = resourcesOf(template, 'AWS::EC2::SecurityGroupIngress')
-      expect(others).toEqual([])
-      expect(ingress?.Properties).toMatchObject({
-        FromPort: 8080,
-        ToPort: 8080,
-        SourceSecurityGroupId: { 'Fn::GetAtt': [expect.stringContaining('Entrance'), 'GroupId'] },
-      })
-      expect(theResource(template, 'AWS::EC2::SecurityGroupEgress').Properties).toMatchObject({ FromPort: 8080, ToPort: 8080 })
+      const from = (construct: string) => ({ 'Fn::GetAtt': [expect.stringMatching(`^${construct}SecurityGroup`), 'GroupId'] })
+      const ingress = resourcesOf(template, 'AWS::EC2::SecurityGroupIngress').map(([, { Properties }]) => Properties)
+      expect(ingress).toMatchObject([
+        { FromPort: 8080, ToPort: 8080, SourceSecurityGroupId: from('Entrance') },
+        { FromPort: 8081, ToPort: 8081, SourceSecurityGroupId: from('OperatorEntrance') },
+      ])
+      const egress = resourcesOf(template, 'AWS::EC2::SecurityGroupEgress').map(([, { Properties }]) => Properties)
+      expect(egress).toMatchObject([
+        { FromPort: 8080, ToPort: 8080, GroupId: from('Entrance') },
+        { FromPort: 8081, ToPort: 8081, GroupId: from('OperatorEntrance') },
+      ])
+    }
+  })
+
+  it('keeps the operators inside: no public address, and nobody from outside the private ranges of config', () => {
+    for (const { template, cell } of cells) {
+      const [, operators] = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer').map(([, { Properties }]) => Properties)
+      expect(operators).toMatchObject({ Name: cell.operatorLoadBalancer, Scheme: 'internal' })
+      expect(JSON.stringify(operators.Subnets)).not.toContain('public-subnet')
+      const groups = resourcesOf(template, 'AWS::EC2::SecurityGroup').filter(([id]) => id.startsWith('OperatorEntrance'))
+      expect(groups.flatMap(([, { Properties }]) => Properties.SecurityGroupIngress)).toMatchObject(
+        deployment.operatorCidrs.map((CidrIp) => ({ CidrIp, FromPort: 443, ToPort: 443 })),
+      )
+    }
+  })
+
+  it('serves both ports with the same tasks', () => {
+    for (const { template, container } of cells) {
+      const served = theResource(template, 'AWS::ECS::Service').Properties.LoadBalancers
+      expect(served.map(({ ContainerPort }: { ContainerPort: number }) => ContainerPort)).toEqual([8080, 8081])
+      expect(container.PortMappings.map(({ ContainerPort }: { ContainerPort: number }) => ContainerPort)).toEqual([8080, 8081])
+    }
+  })
+
+  it('takes the pseudonym key from the region’s own copy of the zone’s secret, and has it in no literal', () => {
+    for (const { region, zone, cell, container } of cells) {
+      const { pseudonymSecret } = zoneNames(deployment, zone)
+      expect(container.Secrets).toEqual([
+        { Name: 'AEGIS_PSEUDONYM_KEY', ValueFrom: `arn:aws:secretsmanager:${region}:${cell.account}:secret:${pseudonymSecret}` },
+      ])
+      expect(container.Secrets.map(({ Name }: { Name: string }) => Name)).toEqual([...GATEWAY_SECRETS])
     }
   })
 
@@ -116,47 +166,21 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
     }
   })
 
-  it('points the regional name at its own load balancer', () => {
+  it('points the regional name and the operators’ name each at its own load balancer', () => {
     for (const { region, template } of cells) {
-      const [[loadBalancer] = []] = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer')
-      expect(theResource(template, 'AWS::Route53::RecordSet').Properties).toMatchObject({
-        Name: `${names.regional(region)}.`,
-        Type: 'A',
-        AliasTarget: {
-          DNSName: { 'Fn::GetAtt': [loadBalancer, 'DNSName'] },
-          HostedZoneId: { 'Fn::GetAtt': [loadBalancer, 'CanonicalHostedZoneID'] },
-          EvaluateTargetHealth: true,
-        },
-      })
-    }
-  })
-
-  it('gives a task its own pointer, its region state and its bundles, and nothing else', () => {
-    for (const { region, cell, template, task } of cells) {
-      const [roleId] = task.TaskRoleArn['Fn::GetAtt']
-      expect(template?.Resources[roleId]?.Properties.RoleName).toBe(cell.gatewayRole)
-      const policies = resourcesOf(template, 'AWS::IAM::Policy').filter(([, { Properties }]) => Properties.Roles[0].Ref === roleId)
-      const statements = policies.flatMap(([, { Properties }]) => Properties.PolicyDocument.Statement)
-      const table = (name: string) => `arn:aws:dynamodb:${region}:${cell.account}:table/${name}`
-      expect(statements).toMatchObject([
-        {
-          Action: 's3:GetObject',
-          Resource: [`arn:aws:s3:::${cell.bundleBucket}/bundles/*`, `arn:aws:s3:::${cell.bundleBucket}/directories/*`],
-        },
-        {
-          Action: 'dynamodb:GetItem',
-          Resource: table(sharedNames(deployment).globalTable),
-          Condition: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [`pointer#${region}`] } },
-        },
-        { Action: ['dynamodb:GetItem', 'dynamodb:UpdateItem'], Resource: table(cell.table('region-state')) },
-        {
-          Condition: {
-            StringEquals: { 'kms:ViaService': `dynamodb.${region}.amazonaws.com` },
-            'ForAnyValue:StringEquals': { 'kms:ResourceAliases': cell.dataKey },
+      const loadBalancers = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer').map(([id]) => id)
+      const records = resourcesOf(template, 'AWS::Route53::RecordSet').map(([, { Properties }]) => Properties)
+      expect(records).toMatchObject(
+        [names.regional(region), names.operator(region)].map((name, index) => ({
+          Name: `${name}.`,
+          Type: 'A',
+          AliasTarget: {
+            DNSName: { 'Fn::GetAtt': [loadBalancers[index], 'DNSName'] },
+            HostedZoneId: { 'Fn::GetAtt': [loadBalancers[index], 'CanonicalHostedZoneID'] },
+            EvaluateTargetHealth: true,
           },
-        },
-      ])
-      expect(statements).toHaveLength(4)
+        })),
+      )
     }
   })
 }

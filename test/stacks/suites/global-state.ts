@@ -54,6 +54,10 @@ export function globalStateSuite({ deployment, templates }: Synthesized): void {
     expect(Properties.BillingMode).toBe('PAY_PER_REQUEST')
   })
 
+  it('forgets what has an end, in every replica', () => {
+    expect(Properties.TimeToLiveSpecification).toEqual({ AttributeName: 'ttl', Enabled: true })
+  })
+
   it('lets the publisher move the pointers of a replica that stands, and write nothing else', () => {
     const deployedReplicas = replicas.map(({ Region }) => Region as string)
     const stack = new GlobalStateStack(new App({ context: cdkContext() }), { ...deployment, deployedReplicas })
@@ -70,6 +74,7 @@ export function globalStateSuite({ deployment, templates }: Synthesized): void {
           Condition: {
             ArnEquals: { 'aws:PrincipalArn': `arn:aws:iam::${deployment.accounts.control}:role/${sharedNames(deployment).publisherRole}` },
             'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] },
+            Null: { 'dynamodb:LeadingKeys': 'false' },
           },
         },
       ])

@@ -60,32 +60,42 @@ export function keysSuite({ deployment, templates }: Synthesized): void {
     }
   })
 
-  it('encrypts only through the DynamoDB and S3 of the region, with a key that rotates', () => {
+  it('encrypts only through the stores of the region, with a key that rotates', () => {
     for (const { region, zone } of regionsOf(deployment)) {
       const template = templates.get(stackNames(deployment).keys(region))
       const { Properties } = keyOf(template, cellNames(deployment, region, zone).dataKey)
       expect(Properties).toMatchObject({ EnableKeyRotation: true, MultiRegion: false })
       expect(Properties.KeyPolicy.Statement[1].Condition).toEqual({
-        StringEquals: { 'kms:ViaService': [`dynamodb.${region}.amazonaws.com`, `s3.${region}.amazonaws.com`] },
+        StringEquals: { 'kms:ViaService': ['dynamodb', 's3', 'secretsmanager'].map((service) => `${service}.${region}.amazonaws.com`) },
       })
     }
+  })
+
+  it('would see a role that can be taken for nobody', () => {
+    const open = { Action: 'sts:AssumeRole', Condition: { StringLike: { 'sts:SourceIdentity': '*' } } }
+    expect(takenByNobody([open, { Action: 'sts:AssumeRole' }])).toHaveLength(2)
   })
 
   it('gives the data-protection role its key and nothing else', () => {
     for (const { names, template } of cells) {
       const role = theResource(template, 'AWS::IAM::Role')
       expect(role.Properties.RoleName).toBe(names.dataProtectionRole)
-      expect(role.Properties.AssumeRolePolicyDocument.Statement).toMatchObject([
-        {
-          Action: 'sts:AssumeRole',
-          Condition: { ArnEquals: { 'aws:PrincipalArn': `arn:aws:iam::${names.account}:role/${names.gatewayRole}` } },
-        },
-      ])
+      const { Statement } = role.Properties.AssumeRolePolicyDocument
+      expect(Statement.map(({ Action }: { Action: string }) => Action)).toEqual(['sts:AssumeRole', 'sts:SetSourceIdentity'])
+      for (const { Condition } of Statement) {
+        expect(Condition.ArnEquals).toEqual({ 'aws:PrincipalArn': `arn:aws:iam::${names.account}:role/${names.gatewayRole}` })
+      }
+      expect(takenByNobody(Statement)).toEqual([])
       expect(theResource(template, 'AWS::IAM::Policy').Properties.PolicyDocument.Statement).toEqual([
         { Action: ['kms:GetPublicKey', 'kms:Sign'], Effect: 'Allow', Resource: { 'Fn::GetAtt': ['DataProtectionKey', 'Arn'] } },
       ])
     }
   })
+}
+
+/** Statements by which a role can be taken without saying for whom. */
+function takenByNobody(statements: readonly { Action: string | string[]; Condition?: { StringLike?: Record<string, string> } }[]) {
+  return statements.filter(({ Condition }) => Condition?.StringLike?.['sts:SourceIdentity'] !== '?*')
 }
 
 function keyOf(template: Template | undefined, aliasName: string): Resource {

@@ -1,4 +1,4 @@
-import { cellNames, REGIONAL_TABLES, sharedNames, stackNames } from '../../../config/names.ts'
+import { cellNames, REGIONAL_TABLES, sharedNames, stackNames, zoneNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
 import { resourcesOf, type Synthesized, synthesize, theResource } from '../synthesized.ts'
 
@@ -12,6 +12,7 @@ interface Statement {
 export function networkSuite({ deployment, templates }: Synthesized): void {
   const cells = regionsOf(deployment).map(({ region, zone }) => ({
     region,
+    zone,
     names: cellNames(deployment, region, zone),
     template: templates.get(stackNames(deployment).network(region)),
   }))
@@ -19,7 +20,7 @@ export function networkSuite({ deployment, templates }: Synthesized): void {
   it('has an endpoint in the region for every service that a task uses', () => {
     for (const { region, template } of cells) {
       const services = resourcesOf(template, 'AWS::EC2::VPCEndpoint').map(([, { Properties }]) => serviceOf(Properties, region))
-      const wanted = ['dynamodb', 'ecr.api', 'ecr.dkr', 'kms', 'logs', 's3']
+      const wanted = ['dynamodb', 'ecr.api', 'ecr.dkr', 'kms', 'logs', 's3', 'secretsmanager', 'sts']
       expect(services.toSorted()).toEqual(wanted.map((service) => `com.amazonaws.${region}.${service}`))
     }
   })
@@ -45,6 +46,32 @@ export function networkSuite({ deployment, templates }: Synthesized): void {
       expect(endpoint?.[1].Properties.PolicyDocument.Statement[0].Resource.toSorted()).toEqual(
         tables.map((table) => `arn:aws:dynamodb:${region}:${names.account}:table/${table}`).toSorted(),
       )
+    }
+  })
+
+  it("lets nobody take a role through the STS endpoint but the region's data-protection role", () => {
+    for (const { region, names, template } of cells) {
+      const endpoint = resourcesOf(template, 'AWS::EC2::VPCEndpoint').find(([, { Properties }]) =>
+        serviceOf(Properties, region).endsWith('.sts'),
+      )
+      expect(endpoint?.[1].Properties.PolicyDocument.Statement).toMatchObject([
+        { Action: ['sts:AssumeRole', 'sts:SetSourceIdentity'], Resource: `arn:aws:iam::${names.account}:role/${names.dataProtectionRole}` },
+      ])
+    }
+  })
+
+  it("shows no secret through the Secrets Manager endpoint but the zone's", () => {
+    for (const { region, names, zone, template } of cells) {
+      const endpoint = resourcesOf(template, 'AWS::EC2::VPCEndpoint').find(([, { Properties }]) =>
+        serviceOf(Properties, region).endsWith('.secretsmanager'),
+      )
+      const { pseudonymSecret } = zoneNames(deployment, zone)
+      expect(endpoint?.[1].Properties.PolicyDocument.Statement).toMatchObject([
+        {
+          Action: 'secretsmanager:GetSecretValue',
+          Resource: `arn:aws:secretsmanager:${region}:${names.account}:secret:${pseudonymSecret}-??????`,
+        },
+      ])
     }
   })
 

@@ -79,6 +79,16 @@ export function residencyStoreSuite({ deployment, templates }: Synthesized): voi
     }
   })
 
+  it('forgets what ends by itself, and never a high-water mark, a promotion or the audit index', () => {
+    for (const { names, tables } of cells) {
+      const kept = [names.table('region-state'), names.table('audit-index')]
+      for (const [, { Properties }] of tables) {
+        const forgets = kept.includes(Properties.TableName) ? undefined : { AttributeName: 'ttl', Enabled: true }
+        expect([Properties.TableName, Properties.TimeToLiveSpecification]).toEqual([Properties.TableName, forgets])
+      }
+    }
+  })
+
   it('locks audit records, under the data key, and lets nobody bypass the lock', () => {
     for (const { region, names, template } of cells) {
       const bucket = template?.Resources.AuditBucket?.Properties
@@ -102,21 +112,24 @@ export function residencyStoreSuite({ deployment, templates }: Synthesized): voi
     }
   })
 
-  it("takes the load balancer's logs where the load balancer sends them", () => {
+  it("takes the load balancers' logs where they send them", () => {
     for (const { region, names, template } of cells) {
       const gateway = templates.get(stackNames(deployment).gateway(region))
-      const [[, loadBalancer] = []] = resourcesOf(gateway, 'AWS::ElasticLoadBalancingV2::LoadBalancer')
-      const attributes = Object.fromEntries(
-        loadBalancer?.Properties.LoadBalancerAttributes.map(({ Key, Value }: { Key: string; Value: string }) => [Key, Value]),
-      )
-      expect(attributes['access_logs.s3.bucket']).toBe(names.accessLogsBucket)
       const policy = resourcesOf(template, 'AWS::S3::BucketPolicy').find(
         ([, { Properties }]) => Properties.Bucket.Ref === 'AccessLogsBucket',
       )
       const delivery = policy?.[1].Properties.PolicyDocument.Statement.find(({ Sid }: { Sid?: string }) => Sid === 'LoadBalancerLogs')
-      expect(delivery.Resource).toBe(
-        `arn:aws:s3:::${names.accessLogsBucket}/${attributes['access_logs.s3.prefix']}/AWSLogs/${names.account}/*`,
-      )
+      const loadBalancers = resourcesOf(gateway, 'AWS::ElasticLoadBalancingV2::LoadBalancer')
+      expect(loadBalancers).toHaveLength(2)
+      for (const [, { Properties }] of loadBalancers) {
+        const attributes = Object.fromEntries(
+          Properties.LoadBalancerAttributes.map(({ Key, Value }: { Key: string; Value: string }) => [Key, Value]),
+        )
+        expect(attributes['access_logs.s3.bucket']).toBe(names.accessLogsBucket)
+        expect(delivery.Resource).toBe(
+          `arn:aws:s3:::${names.accessLogsBucket}/${attributes['access_logs.s3.prefix']}/AWSLogs/${names.account}/*`,
+        )
+      }
     }
   })
 }

@@ -31,6 +31,6 @@ export function listXml({ bucket, prefix, maxKeys, page, next }: Listing): strin
 const PROLOGUE = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 /** Control characters are written as references: a key may hold any, and a parser would refuse or change them. */
-function asText(text: string): string {
+export function asText(text: string): string {
   return text.replace(/[&<>"'\p{Cc}]/gu, (character) => `&#${character.charCodeAt(0)};`)
 }

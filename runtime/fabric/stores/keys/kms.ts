@@ -1,4 +1,5 @@
 import { sign, verify } from 'node:crypto'
+import type { Caller } from '../access/sts.ts'
 import type { Reply } from '../reply.ts'
 import { signDigest } from './ecdsa.ts'
 import type { StoredKey } from './key-store.ts'
@@ -7,21 +8,34 @@ import type { StoredKey } from './key-store.ts'
  * Answers the operations of KMS that Aegis uses, for P-256 signing keys (KeySpec ECC_NIST_P256). Shapes and error
  * names: AWS KMS API reference, JSON 1.1.
  */
-export function kmsService(keys: readonly StoredKey[], { region, account }: { region: string; account: string }) {
+export function kmsService(
+  keys: readonly StoredKey[],
+  { region, account, signers }: { region: string; account: string; signers: Readonly<Record<string, string>> },
+) {
   const byId = new Map<string, StoredKey>()
   for (const key of keys) {
     const aliasArn = `arn:aws:kms:${region}:${account}:${key.alias}`
     for (const id of [key.alias, key.keyId, key.arn, aliasArn]) byId.set(id, key)
   }
-  return (operation: string, input: Record<string, unknown>): Reply => {
+  return (operation: string, input: Record<string, unknown>, caller: Caller): Reply => {
     const run = Object.hasOwn(operations, operation) ? operations[operation] : undefined
     if (run === undefined)
       return failure('UnknownOperationException', `${operation} is not among the KMS operations that the fabric answers`)
     if (typeof input.KeyId !== 'string' || input.KeyId === '') return failure('ValidationException', 'KeyId is missing')
     const key = byId.get(input.KeyId)
     if (key === undefined) return failure('NotFoundException', `Key '${input.KeyId}' is not found in ${region}`)
+    if (operation === 'Sign' && !maySign(caller, signers[key.alias]))
+      return failure(
+        'AccessDeniedException',
+        `not authorized to perform: kms:Sign on resource: ${key.arn}, as its key policy names another role`,
+      )
     return run(key, input, account)
   }
+}
+
+/** A key whose signer is a role that one takes by STS signs for nobody else: not for the task that took the role either. */
+function maySign(caller: Caller, signer: string | undefined): boolean {
+  return signer === undefined ? caller.kind === 'task' : caller.kind === 'role' && caller.arn === signer
 }
 
 type Operation = (key: StoredKey, input: Record<string, unknown>, account: string) => Reply

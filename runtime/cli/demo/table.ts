@@ -1,72 +1,19 @@
-import type { Entrance } from './fabric-client.ts'
+import type { Entrance } from '../fabric-client.ts'
+import { fetches, mails } from './leaks.ts'
+import type { DemoCall, DemoPlace, Expected } from './row.ts'
 
-/** What a call of the demo table must be answered with. Fields that are absent do not matter. */
-export interface Expected {
-  status: number
-  /** Code of the error body, where there is no verdict. */
-  error?: string
-  decision?: string
-  enforced?: string
-  mode?: string
-  /** A reason's code. */
-  reason?: string
-  /** Zone of the region that the route leads to. */
-  routeZone?: string
-}
-
-/** One call of the demo table. */
-export interface DemoCall {
-  /** Number of the row in the table of the demo deployment. */
-  row: number
-  what: string
-  agent: string
-  tool: string
-  action: string
-  /** JSON text of the arguments, sent as written. */
-  args: string
-  entrance: Entrance
-  expected: Expected
-  /** A token made for this call, instead of the one that the agent has. */
-  token?: { issuerRegion?: string; aud?: string }
-  /** What must be lost while this call is made. */
-  during?: 'zone eu and the control plane lost'
-}
-
-export interface DemoPlace {
-  /** Regions that run, with their zones. */
-  regions: readonly { region: string; zone: string }[]
-  /** Zones with clients. */
-  zones: readonly string[]
-  /** Audience of tokens of tenants with binding none. */
-  globalUrl: string
-}
-
-/** Rows that need parts which this version does not have. Never counted as passed. */
-export const NOT_IN_THIS_VERSION: Readonly<Record<number, string>> = {
-  5: 'an IBAN is sanitized',
-  6: 'a card number is denied',
-  7: 'an IBAN in base64 is denied',
-  10: 'a residency export is approved',
-  12: 'private and unlisted hosts are denied',
-  13: 'a budget holds across regions',
-  14: 'a kill switch holds in every region',
-  16: 'shadow never softens residency',
-  18: 'a tainted chain is denied',
-  19: 'an idempotency key is honoured',
-}
-
-const PAYMENT = '{"amount":420000,"currency":"eur","recipient":"supplier-7","memo":"invoice 114"}'
-const LARGE_PAYMENT = PAYMENT.replace('420000', '600000')
+export const PAYMENT = '{"amount":420000,"currency":"eur","recipient":"supplier-7","memo":"invoice 114"}'
+export const LARGE_PAYMENT = PAYMENT.replace('420000', '600000')
 const CONTACT = '{"id":"contact-7"}'
-const PATIENT = '{"patient":"patient-3"}'
-const ALLOW: Expected = { status: 200, decision: 'allow', enforced: 'allow' }
+export const PATIENT = '{"patient":"patient-3"}'
+export const ALLOW: Expected = { status: 200, decision: 'allow', enforced: 'allow' }
 
-/** The calls of the rows that this version answers, for what runs here. */
+/** The rows that are calls and nothing else. The others are flows. */
 export function demoCalls(place: DemoPlace): DemoCall[] {
-  return [...payments(), ...refusals(), ...residency(place), ...unbound(place)].sort((one, other) => one.row - other.row)
+  return [...payments(), ...refusals(), ...mails(), ...fetches(), ...residency(place), ...unbound(place)]
 }
 
-const pay = { agent: 'finance-agent', tool: 'stripe-payments', action: 'create_payment' }
+export const pay = { agent: 'finance-agent', tool: 'stripe-payments', action: 'create_payment' }
 
 function payments(): DemoCall[] {
   const at = (entrance: Entrance): DemoCall => ({
@@ -82,16 +29,8 @@ function payments(): DemoCall[] {
     at({ region: 'eu-central-1' }),
     at({ via: 'eu' }),
     {
-      row: 2,
-      what: 'a payment over the limit',
-      ...pay,
-      args: LARGE_PAYMENT,
-      entrance: { region: 'eu-west-1' },
-      expected: { status: 200, decision: 'approval_needed', enforced: 'approval_needed', reason: 'amount_over_limit' },
-    },
-    {
       row: 9,
-      what: 'the same in shadow mode',
+      what: 'a payment over the limit, in shadow mode',
       ...pay,
       agent: 'trial-agent',
       args: LARGE_PAYMENT,
@@ -166,16 +105,6 @@ function residency({ zones }: DemoPlace): DemoCall[] {
       expected: ALLOW,
       during: 'zone eu and the control plane lost',
     },
-    {
-      row: 17,
-      what: 'a region-bound tenant at the standby',
-      agent: 'ward-agent',
-      tool: 'ehr',
-      action: 'read_record',
-      args: PATIENT,
-      entrance: { region: 'eu-central-1' },
-      expected: { status: 503, error: 'home_region_unavailable' },
-    },
   ]
 }
 
@@ -201,10 +130,4 @@ function unbound({ regions, zones, globalUrl }: DemoPlace): DemoCall[] {
       expected: { status: 401, error: 'wrong_audience' },
     },
   ]
-}
-
-/** Whether what the call needs is running here: with fewer regions some rows have nowhere to go. */
-export function canRun({ entrance, token, agent }: DemoCall, { regions }: DemoPlace, agents: readonly string[]): boolean {
-  const runs = (region: string | undefined) => region === undefined || regions.some((cell) => cell.region === region)
-  return runs('region' in entrance ? entrance.region : undefined) && runs(token?.issuerRegion) && agents.includes(agent)
 }

@@ -1,0 +1,63 @@
+import type { IVpc } from 'aws-cdk-lib/aws-ec2'
+import {
+  type ApplicationLoadBalancer,
+  ApplicationProtocol,
+  ApplicationTargetGroup,
+  DesyncMitigationMode,
+  TargetGroupLoadBalancingAlgorithmType,
+  TargetType,
+} from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import { RecordTarget } from 'aws-cdk-lib/aws-route53'
+import { Duration } from 'aws-cdk-lib/core'
+import type { Construct } from 'constructs'
+
+// What both load balancers of a region have in common.
+
+export const LOAD_BALANCER_DEFAULTS = {
+  // An hour by default: clients with a connection open would stay with a lost region whatever the TTL.
+  clientKeepAlive: Duration.seconds(180),
+  idleTimeout: Duration.seconds(60),
+  dropInvalidHeaderFields: true,
+  desyncMitigationMode: DesyncMitigationMode.STRICTEST,
+  // Not protected from deletion itself: a first deploy that fails could then not be rolled back. The stack is.
+  deletionProtection: false,
+} as const
+
+/** The gateways' tasks by one of their ports. */
+export function gatewayTargets(scope: Construct, id: string, vpc: IVpc, port: number): ApplicationTargetGroup {
+  return new ApplicationTargetGroup(scope, id, {
+    vpc,
+    targetType: TargetType.IP,
+    protocol: ApplicationProtocol.HTTP,
+    port,
+    deregistrationDelay: Duration.seconds(30),
+    loadBalancingAlgorithmType: TargetGroupLoadBalancingAlgorithmType.LEAST_OUTSTANDING_REQUESTS,
+    healthCheck: {
+      // Liveness, not readiness: ECS kills what this calls unhealthy, and an expired bundle must refuse calls, not lose its gateways.
+      path: '/health/live',
+      healthyHttpCodes: '200',
+      interval: Duration.seconds(10),
+      timeout: Duration.seconds(5),
+      healthyThresholdCount: 2,
+      unhealthyThresholdCount: 3,
+    },
+  })
+}
+
+/** Access logs, by the bucket's name: it is another stack's, which also lets the log delivery write into it. */
+export function logAccess(loadBalancer: ApplicationLoadBalancer, bucketName: string, prefix: string): void {
+  loadBalancer.setAttribute('access_logs.s3.enabled', 'true')
+  loadBalancer.setAttribute('access_logs.s3.bucket', bucketName)
+  loadBalancer.setAttribute('access_logs.s3.prefix', prefix)
+}
+
+/** Alias to a load balancer by its plain name, without the `dualstack.` that CDK's own target puts before it: there is no IPv6 here. */
+export function aliasTo(loadBalancer: ApplicationLoadBalancer): RecordTarget {
+  return RecordTarget.fromAlias({
+    bind: () => ({
+      dnsName: loadBalancer.loadBalancerDnsName,
+      hostedZoneId: loadBalancer.loadBalancerCanonicalHostedZoneId,
+      evaluateTargetHealth: true,
+    }),
+  })
+}

@@ -1,0 +1,66 @@
+import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
+import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
+import { ApplicationLoadBalancer, ApplicationProtocol, type ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import { ARecord } from 'aws-cdk-lib/aws-route53'
+import { Construct } from 'constructs'
+import { cellNames, publicNames } from '../../config/names.ts'
+import { OPERATOR_PORT } from './gateway-environment.ts'
+import type { EntranceProps } from './gateway-load-balancer.ts'
+import { aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
+
+/**
+ * The way of people who approve, kill and promote to a region's gateways: an internal load balancer without a public address, for the
+ * private ranges that config names. Its record stands in the public hosted zone, because certificates validate there; it tells the world a
+ * private address, which is reached by nobody who is not on these networks already.
+ */
+export class OperatorLoadBalancer extends Construct {
+  readonly targetGroup: ApplicationTargetGroup
+
+  constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logPrefix }: EntranceProps) {
+    super(scope, id)
+    const { deployment, region, zone } = cell
+    const cellName = cellNames(deployment, region, zone)
+    const names = publicNames(deployment)
+    const loadBalancer = new ApplicationLoadBalancer(this, 'LoadBalancer', {
+      ...LOAD_BALANCER_DEFAULTS,
+      loadBalancerName: cellName.operatorLoadBalancer,
+      vpc,
+      internetFacing: false,
+      vpcSubnets: { subnets: vpc.privateSubnets },
+      securityGroup: operatorHttps(this, vpc, { taskSecurityGroup, sources: deployment.operatorCidrs }),
+    })
+    logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
+
+    this.targetGroup = gatewayTargets(this, 'Operators', vpc, OPERATOR_PORT)
+    loadBalancer.addListener('Https', {
+      port: 443,
+      protocol: ApplicationProtocol.HTTPS,
+      // The security group says who may come.
+      open: false,
+      certificates: [
+        new Certificate(this, 'Certificate', {
+          domainName: names.operator(region),
+          validation: CertificateValidation.fromDns(hostedZone),
+        }),
+      ],
+      defaultTargetGroups: [this.targetGroup],
+    })
+    new ARecord(this, 'OperatorRecord', { zone: hostedZone, recordName: names.operator(region), target: aliasTo(loadBalancer) })
+  }
+}
+
+function operatorHttps(
+  scope: Construct,
+  vpc: IVpc,
+  { taskSecurityGroup, sources }: { taskSecurityGroup: ISecurityGroup; sources: readonly string[] },
+): SecurityGroup {
+  const securityGroup = new SecurityGroup(scope, 'SecurityGroup', {
+    vpc,
+    description: 'HTTPS from private networks to the load balancer of the operators',
+    allowAllOutbound: false,
+  })
+  for (const source of sources) securityGroup.addIngressRule(Peer.ipv4(source), Port.tcp(443), 'HTTPS from operators')
+  securityGroup.addEgressRule(taskSecurityGroup, Port.tcp(OPERATOR_PORT), 'HTTP to the gateways')
+  taskSecurityGroup.addIngressRule(securityGroup, Port.tcp(OPERATOR_PORT), 'HTTP from the load balancer of the operators')
+  return securityGroup
+}

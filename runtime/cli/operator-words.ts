@@ -1,0 +1,9 @@
+// Words that the command line offers and the commands use. Apart from both, so that naming them loads nothing else.
+
+/** Who may decide in the demo deployment: two people with the role approver, and a data protection officer. */
+export const APPROVERS = ['approver', 'second', 'dpo'] as const
+export type Approver = (typeof APPROVERS)[number]
+
+/** What a kill switch can stop. */
+export const KILL_SCOPES = ['agent', 'tenant', 'tool', 'region', 'key', 'token'] as const
+export type KillScopeType = (typeof KILL_SCOPES)[number]

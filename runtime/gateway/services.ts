@@ -1,0 +1,38 @@
+import type { BudgetKeeper } from '../budget/keeper.ts'
+import type { EntityRecognizer } from '../dlp/recognizer.ts'
+import type { Clock, Resolver } from '../model/ports.ts'
+import type { DecisionTelemetry } from '../telemetry/telemetry.ts'
+import type { ApprovalDesk } from './approvals/desk.ts'
+import type { Chains } from './chains.ts'
+import type { Idempotency } from './idempotency.ts'
+import type { ToolWatch } from './net/tool-watch.ts'
+import type { Rates } from './rates.ts'
+import type { Homes } from './region/homes.ts'
+import type { KillSwitches } from './region/kill-switches.ts'
+import type { ExportGate } from './stages/guard.ts'
+
+/** Where a gateway stands. */
+export interface Place {
+  region: string
+  zone: string
+}
+
+/** What the stages ask beside the call and the policy: memory first, else one operation on the region's own tables. */
+export interface Services {
+  place: Place
+  clock: Clock
+  resolver: Resolver
+  kills: Pick<KillSwitches, 'hit' | 'revoked'>
+  homes: Pick<Homes, 'mayServe' | 'holds' | 'promotedAtMs'>
+  chains: Chains
+  budgets: Pick<BudgetKeeper, 'prepare' | 'facts' | 'reserve' | 'report'>
+  rates: Rates
+  desk: ApprovalDesk
+  idempotency: Idempotency
+  watch: Pick<ToolWatch, 'drifted'>
+  exports: ExportGate
+  telemetry: Pick<DecisionTelemetry, 'softened' | 'guardFired' | 'stageFailed'>
+  pseudonymKey: Uint8Array
+  /** Finds what no pattern does, in classes that the documents declare. */
+  recognizer: ((classes: ReadonlySet<string>) => EntityRecognizer) | undefined
+}

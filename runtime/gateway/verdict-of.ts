@@ -1,0 +1,34 @@
+import type { Verdict } from '../model/verdict.ts'
+import type { ActivePolicy } from './active-policy.ts'
+import type { Place } from './services.ts'
+import type { Decision } from './stages/decide.ts'
+
+/** A decision in the words of the wire. */
+export function verdictOf(decisionId: string, decided: Decision, policy: ActivePolicy, place: Place, totalMs: number): Verdict {
+  const { decision, enforced, mode, reasons, tenantZone, chain, route, payload, approval, reservation, stagesMs } = decided
+  const rewritten = enforced === 'sanitize' && payload !== undefined
+  return {
+    decision_id: decisionId,
+    decision,
+    enforced,
+    mode,
+    reasons,
+    policy_version: policy.revision,
+    region: place.region,
+    zone: place.zone,
+    tenant_zone: tenantZone,
+    ...(chain !== null && { chain }),
+    ...(rewritten && { arguments: payload.arguments, redactions: [...payload.redactions] }),
+    ...(approval !== undefined && { approval }),
+    ...(reservation !== undefined && {
+      reservation: { cost: reservation.cost, currency: reservation.unit, until: new Date(reservation.untilMs).toISOString() },
+    }),
+    ...(route !== undefined && { route }),
+    timing_us: {
+      total: microseconds(totalMs),
+      ...Object.fromEntries(Object.entries(stagesMs).map(([stage, ms]) => [stage, microseconds(ms)])),
+    },
+  }
+}
+
+const microseconds = (ms: number) => Math.round(ms * 1000)
