@@ -99,8 +99,12 @@ function told({ path, text }: Piece, { class: name, confidence, layers }: TextFi
   return { class: name, path, span: [0, text.length], confidence, layers: ['joined', ...layers] }
 }
 
+/** Twelve words of three letters. */
+const PHRASE_UNITS_MIN = 36
+
 /** Pieces that are words of a phrase and nothing else. */
 function phraseParts(pieces: readonly Piece[]): Piece[] {
+  if (pieces.reduce((units, { text }) => units + text.length, 0) < PHRASE_UNITS_MIN) return []
   const parts = pieces.filter(({ text }) => text.length <= 256 && /^[A-Za-z]{3,8}(?:[ ,\n]+[A-Za-z]{3,8})*$/.test(text.trim()))
   return parts.length >= 2 && parts.reduce((words, { text }) => words + text.trim().split(/[ ,\n]+/).length, 0) >= 12 ? parts : []
 }

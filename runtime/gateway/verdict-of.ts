@@ -1,7 +1,7 @@
 import type { Verdict } from '../model/verdict.ts'
 import type { ActivePolicy } from './active-policy.ts'
 import type { Place } from './services.ts'
-import type { Decision } from './stages/decide.ts'
+import type { Decision, StagesMs } from './stages/decide.ts'
 
 /** A decision in the words of the wire. */
 export function verdictOf(decisionId: string, decided: Decision, policy: ActivePolicy, place: Place, totalMs: number): Verdict {
@@ -24,10 +24,18 @@ export function verdictOf(decisionId: string, decided: Decision, policy: ActiveP
       reservation: { cost: reservation.cost, currency: reservation.unit, until: new Date(reservation.untilMs).toISOString() },
     }),
     ...(route !== undefined && { route }),
-    timing_us: {
-      total: microseconds(totalMs),
-      ...Object.fromEntries(Object.entries(stagesMs).map(([stage, ms]) => [stage, microseconds(ms)])),
-    },
+    timing_us: timingOf(totalMs, stagesMs),
+  }
+}
+
+function timingOf(totalMs: number, { enrich, classify, policy, guard, state }: StagesMs) {
+  return {
+    total: microseconds(totalMs),
+    enrich: microseconds(enrich),
+    classify: microseconds(classify),
+    policy: microseconds(policy),
+    guard: microseconds(guard),
+    state: microseconds(state),
   }
 }
 

@@ -1,19 +1,29 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomFillSync } from 'node:crypto'
 
 /** Name of one gateway process, for as long as it lives: 12 lower-case hex digits. */
 export function newNode(): string {
   return randomBytes(6).toString('hex')
 }
 
+// Each request for random bytes costs some microseconds, however few they are: a pool serves many ids.
+const RANDOM_BYTES = 10
+const POOL_BYTES = 400 * RANDOM_BYTES
+const pool = Buffer.alloc(POOL_BYTES)
+let taken = POOL_BYTES
+
 /**
  * An id of version 8 (RFC 9562, section 5.8): 74 random bits, and the process that decided in its last 12 digits. Whoever gets a report
  * about a decision so knows whose memory it is about. An id authenticates nothing: who may speak about a decision is checked.
  */
 export function newDecisionId(node: string): string {
-  const random = randomBytes(10)
-  random[6] = 0x80 | ((random[6] ?? 0) & 0x0f)
-  random[8] = 0x80 | ((random[8] ?? 0) & 0x3f)
-  const hex = random.toString('hex')
+  if (taken === POOL_BYTES) {
+    randomFillSync(pool)
+    taken = 0
+  }
+  pool[taken + 6] = 0x80 | ((pool[taken + 6] ?? 0) & 0x0f)
+  pool[taken + 8] = 0x80 | ((pool[taken + 8] ?? 0) & 0x3f)
+  const hex = pool.toString('hex', taken, taken + RANDOM_BYTES)
+  taken += RANDOM_BYTES
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${node}`
 }
 

@@ -70,7 +70,7 @@ describe('a signed bundle', () => {
     expect(Buffer.compare(active.wasm, wasm)).toBe(0)
     expect([...active.agents.keys()]).toEqual(expect.arrayContaining(['finance-agent', 'ward-agent', 'research-agent']))
     expect([...active.agents.keys()]).not.toContain('ops-agent')
-    expect(active.agents.get('finance-agent')?.rates.get('stripe-payments.create_payment')).toEqual({ calls: 5000, perS: 1 })
+    expect(active.agents.get('finance-agent')?.rates.get('stripe-payments.create_payment')).toEqual({ calls: 50000, perS: 1 })
     const zones = { eu: ['eu-west-1', 'eu-central-1'], us: ['us-east-1'], apac: ['ap-southeast-1'] }
     const zonesOf = (name: string) => toolZones(active.tools.get(name) as NonNullable<ReturnType<typeof active.tools.get>>, zones)
     expect([zonesOf('crm'), zonesOf('ehr'), zonesOf('email'), zonesOf('web-fetch')]).toEqual([['apac', 'eu', 'us'], ['eu'], ['us'], []])

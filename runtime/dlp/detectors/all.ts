@@ -21,7 +21,7 @@ export function detectAll(subject: Subject, report: Report): void {
     detectUrlPassword(subject, report)
   }
   if (survey.marks.length > 1) detectIpv6(subject, report)
-  if (survey.numbers.length > 0) {
+  if (survey.numbers.length > 0 && !isOnlyACount(subject)) {
     // Digits of an IBAN are no telephone number.
     const ibans: number[] = []
     detectIban(subject, (name, start, end, confidence) => {
@@ -42,6 +42,19 @@ export function detectAll(subject: Subject, report: Report): void {
   if (survey.marks.length > 0 || survey.tokens.length > 0 || subject.keyTopics !== 0) detectAssignments(subject, report)
   if (survey.context.length > 0) detectPem(subject, report)
   if (survey.wordRuns.length > 0) detectSeedPhrase(subject, report)
+}
+
+/** No class has fewer digits, addresses (four numbers) and what context words speak of apart. */
+const DIGITS_MIN = 4
+const ADDRESS_NUMBERS = 4
+
+/** A few digits that nothing around them speaks of: an invoice's number, a count, a name such as `supplier-7`. */
+function isOnlyACount({ survey: { numbers, context }, keyTopics }: Subject): boolean {
+  if (context.length > 0 || keyTopics !== 0 || numbers.length >= ADDRESS_NUMBERS * STRIDE) return false
+  let digits = 0
+  for (let at = 0; at < numbers.length; at += STRIDE)
+    digits += (numbers[at + 1] as number) - (numbers[at] as number) - (numbers[at + 2] as number)
+  return digits < DIGITS_MIN
 }
 
 /** Both in the order of the text. @param places start and end of each */
