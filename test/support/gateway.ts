@@ -26,6 +26,7 @@ import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
 import { grantsFor } from '../../runtime/policy/grants.ts'
 import { type PublicJwk, parseTrustRoot, type TrustRoot } from '../../runtime/policy/trust.ts'
 import { table } from '../fabric/stores/support.ts'
+import { tableEngine } from './dynamodb.ts'
 import { TASK_ENVIRONMENT } from './task-environment.ts'
 import { type TestKey, testKey, testToken } from './tokens.ts'
 
@@ -149,6 +150,7 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
   const stores = await startStores({
     region,
     tables: TABLES.map((name) => table(name)),
+    ...tableEngine(),
     keysDir: join(directory, 'keys'),
     keys: ['alias/token', 'alias/approval', 'alias/data-protection'],
     roles: [{ arn: ROLE, needsSourceIdentity: true }],

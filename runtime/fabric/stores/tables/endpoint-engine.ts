@@ -9,7 +9,10 @@ import { writtenKeys } from './written-keys.ts'
 export interface EndpointEngineOptions {
   region: string
   tables: readonly TableShape[]
-  /** URL of an engine that is this region's alone, such as AWS's DynamoDB Local. */
+  /**
+   * URL of an engine that is this region's alone, such as AWS's DynamoDB Local. A user name in it is the access key id to come as: that
+   * engine keeps tables apart by it.
+   */
   endpoint: string
   /** Folder of the versions. Without it they are in memory, which fits an engine that is in memory too. */
   path?: string
@@ -118,15 +121,16 @@ async function ensureTable(call: Call, db: Level, table: TableShape): Promise<vo
 const ANSWER_MAX_MS = 10_000
 
 async function callEndpoint(endpoint: string, region: string, operation: string, input: object): Promise<Reply> {
+  const { origin, username } = new URL(endpoint)
   const date = new Date().toISOString().replace(/[-:]|\.\d+/g, '')
-  const response = await fetch(endpoint, {
+  const response = await fetch(origin, {
     method: 'POST',
     headers: {
       'content-type': 'application/x-amz-json-1.0',
       'x-amz-target': `DynamoDB_20120810.${operation}`,
       'x-amz-date': date,
       // Local engines read the region and the key id from here and verify no signature.
-      authorization: `AWS4-HMAC-SHA256 Credential=aegis/${date.slice(0, 8)}/${region}/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=0`,
+      authorization: `AWS4-HMAC-SHA256 Credential=${username || 'aegis'}/${date.slice(0, 8)}/${region}/dynamodb/aws4_request, SignedHeaders=host;x-amz-date, Signature=0`,
     },
     body: JSON.stringify(input),
     signal: AbortSignal.timeout(ANSWER_MAX_MS),
@@ -135,6 +139,6 @@ async function callEndpoint(endpoint: string, region: string, operation: string,
   try {
     return { status: response.status, body: JSON.parse(text) as object }
   } catch {
-    throw new Error(`${operation} at ${endpoint}: answer ${response.status} is not JSON`)
+    throw new Error(`${operation} at ${origin}: answer ${response.status} is not JSON`)
   }
 }
