@@ -2,6 +2,7 @@ import { luhn } from './checksums.ts'
 import { hasBrand } from './detectors/card.ts'
 import type { View } from './layers/view.ts'
 import type { Meter } from './limits.ts'
+import { pieceAt } from './piece-at.ts'
 import { type CustomDetector, JOINED_CLASSES, scanText, type TextFinding } from './scan-text.ts'
 
 /** A string or whole number of the value. */
@@ -191,15 +192,4 @@ function isDigits({ text }: Piece): boolean {
 
 function isPart({ key }: Piece): boolean {
   return key === undefined || PART_NAME.test(key)
-}
-
-function pieceAt(starts: readonly number[], unit: number): number {
-  let low = 0
-  let high = starts.length - 1
-  while (low < high) {
-    const middle = (low + high + 1) >> 1
-    if ((starts[middle] as number) <= unit) low = middle
-    else high = middle - 1
-  }
-  return low
 }

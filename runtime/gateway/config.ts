@@ -52,8 +52,9 @@ const environmentSchema = z.object({
   AEGIS_DATA_PROTECTION_ROLE: name,
   /** Keys the zone's pseudonyms. A secret: the same in every region of the zone, and in no other. */
   AEGIS_PSEUDONYM_KEY: z.string().min(32),
-  /** Port of the operators' own listener. */
+  /** Port of the operators' own listener, and where operators find it: notices of approvals link there. */
   AEGIS_OPERATOR_PORT: port,
+  AEGIS_OPERATOR_URL: url,
   /** OpenID provider of the zone's operators, and what their tokens must be for. */
   AEGIS_OPERATOR_ISSUER: url,
   AEGIS_OPERATOR_AUDIENCE: url,
@@ -118,6 +119,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     dataProtectionRole: e.AEGIS_DATA_PROTECTION_ROLE,
     pseudonymSecret: e.AEGIS_PSEUDONYM_KEY,
     operatorPort: e.AEGIS_OPERATOR_PORT,
+    operatorUrl: e.AEGIS_OPERATOR_URL,
     operatorIssuer: e.AEGIS_OPERATOR_ISSUER,
     operatorAudience: e.AEGIS_OPERATOR_AUDIENCE,
     notify: e.AEGIS_NOTIFY,

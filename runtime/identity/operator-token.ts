@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { AegisError } from '../model/codes.ts'
 import type { Clock } from '../model/ports.ts'
 import { verifyCompact } from '../policy/jws.ts'
+import { claimText } from './claim-text.ts'
 
 export const OPERATOR_ROLES = ['approver', 'dpo', 'viewer', 'author', 'publisher', 'killer', 'failover'] as const
 export type OperatorRole = (typeof OPERATOR_ROLES)[number]
@@ -60,21 +61,16 @@ const TOKEN_CHARACTERS_MAX = 8192
 const CLOCK_SKEW_S = 30
 const LIFE_MAX_S = 24 * 3600
 
-const text = z
-  .string()
-  .min(1)
-  .max(256)
-  .refine((value) => value.isWellFormed(), 'is not well-formed Unicode')
 /** Other claims of the provider are none of ours; other roles of it neither. */
 const claimsSchema = z.object({
-  iss: text,
-  aud: z.union([text, z.array(text).min(1).max(16)]),
-  sub: text,
+  iss: claimText,
+  aud: z.union([claimText, z.array(claimText).min(1).max(16)]),
+  sub: claimText,
   exp: z.int(),
   iat: z.int(),
   nbf: z.int().optional(),
-  tenants: z.array(text).max(256),
-  roles: z.array(text).max(64),
+  tenants: z.array(claimText).max(256),
+  roles: z.array(claimText).max(64),
 })
 type Claims = z.output<typeof claimsSchema>
 

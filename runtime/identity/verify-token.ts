@@ -6,6 +6,7 @@ import { AegisError } from '../model/codes.ts'
 import type { Clock } from '../model/ports.ts'
 import { GLOBAL_ZONE, type Tenant } from '../model/zones.ts'
 import { base64url } from '../policy/trust.ts'
+import { claimText } from './claim-text.ts'
 import { decodeJsonPart, splitCompactJws } from './compact-jws.ts'
 import { type DpopVerifier, dpopVerifier } from './dpop.ts'
 
@@ -60,22 +61,16 @@ export interface TokenVerifier {
 const CLOCK_SKEW_S = 30
 const MAX_TOKEN_CHARS = 4096
 
-// A lone surrogate has no UTF-8, so a record with one could not be hashed (RFC 8785).
-const text = z
-  .string()
-  .min(1)
-  .max(256)
-  .refine((value) => value.isWellFormed(), 'is not well-formed Unicode')
 const claimsSchema = z.object({
-  iss: text,
-  aud: text,
-  agent_id: text,
-  tenant: text,
-  zone: text,
-  jti: text,
+  iss: claimText,
+  aud: claimText,
+  agent_id: claimText,
+  tenant: claimText,
+  zone: claimText,
+  jti: claimText,
   exp: z.int(),
   iat: z.int().optional(),
-  sid: text.optional(),
+  sid: claimText.optional(),
   // Closed, and never empty: a way of binding that is not known here would make a bound token a bearer token (RFC 7800, section 3.1).
   cnf: z
     .strictObject({ jkt: base64url.optional(), 'x5t#S256': base64url.optional() })

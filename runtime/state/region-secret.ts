@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
+import { lazily } from '../model/lazily.ts'
 import { insertOnce } from './insert-once.ts'
 
 const SECRET_BYTES = 32
@@ -25,12 +26,5 @@ export function regionalSecret(client: DynamoDBClient, table: string, name: stri
     if (winner === undefined) throw new Error(`the region's secret ${name} has gone`)
     return winner
   }
-  let known: Promise<Uint8Array> | undefined
-  return () => {
-    known ??= readOrMake().catch((error) => {
-      known = undefined
-      throw error
-    })
-    return known
-  }
+  return lazily(readOrMake)
 }

@@ -1,9 +1,9 @@
-import { GATEWAY_ENVIRONMENT } from '../../lib/constructs/gateway-environment.ts'
+import { GATEWAY_ENVIRONMENT, GATEWAY_SECRETS } from '../../lib/constructs/gateway-environment.ts'
 import { KNOWN_VARIABLES, loadConfig, REQUIRED_VARIABLES } from '../../runtime/gateway/config.ts'
 import { TASK_ENVIRONMENT } from '../support/task-environment.ts'
 
 test('the task definition sets exactly what the gateway requires', () => {
-  const set = [...GATEWAY_ENVIRONMENT].sort()
+  const set = [...GATEWAY_ENVIRONMENT, ...GATEWAY_SECRETS].sort()
   expect(set.filter((name) => !KNOWN_VARIABLES.includes(name))).toEqual([])
   expect(REQUIRED_VARIABLES.filter((name) => !set.some((variable) => variable === name))).toEqual([])
 })

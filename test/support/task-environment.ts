@@ -22,6 +22,7 @@ export const TASK_ENVIRONMENT = {
   AEGIS_DATA_PROTECTION_ROLE: 'arn:aws:iam::222222222222:role/data-protection',
   AEGIS_PSEUDONYM_KEY: 'a key of a test, long enough to be one',
   AEGIS_OPERATOR_PORT: '8081',
+  AEGIS_OPERATOR_URL: 'https://operator.eu-west-1.aegis.example',
   AEGIS_OPERATOR_ISSUER: 'https://login.aegis.example',
   AEGIS_OPERATOR_AUDIENCE: 'https://operators.aegis.example',
   AEGIS_BUNDLE_WARN_AGE_H: '24',

@@ -1,3 +1,4 @@
+import { pieceAt } from '../piece-at.ts'
 /**
  * A text made from another one, and where its units came from. Spans of findings are always told in the units of the string
  * that the caller sent.
@@ -42,30 +43,20 @@ export class ViewBuilder {
     const at = this.#at
     const from = this.#from
     const to = this.#to
-    const pieceAt = (unit: number): number => {
-      let low = 0
-      let high = at.length - 1
-      while (low < high) {
-        const middle = (low + high + 1) >> 1
-        if ((at[middle] as number) <= unit) low = middle
-        else high = middle - 1
-      }
-      return low
-    }
     return {
       text: this.#text,
       layer,
       exact,
       source: (start, end) => {
-        const first = pieceAt(start)
-        const last = pieceAt(Math.max(start, end - 1))
+        const first = pieceAt(at, start)
+        const last = pieceAt(at, Math.max(start, end - 1))
         const sourceStart = to[first] === -1 ? (from[first] as number) + start - (at[first] as number) : (from[first] as number)
         const sourceEnd = to[last] === -1 ? (from[last] as number) + end - (at[last] as number) : (to[last] as number)
         return [sourceStart, sourceEnd]
       },
       unchanged: (start, end) => {
-        const first = pieceAt(start)
-        return to[first] === -1 && first === pieceAt(Math.max(start, end - 1))
+        const first = pieceAt(at, start)
+        return to[first] === -1 && first === pieceAt(at, Math.max(start, end - 1))
       },
     }
   }

@@ -1,10 +1,11 @@
 import { KMSClient } from '@aws-sdk/client-kms'
 import { cellNames, publicNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
+import { signAccessToken } from '../../identity/access-token.ts'
 import { type KmsSigner, kmsSigner } from '../../identity/kms-signer.ts'
 import { agentIds } from '../../policy/agent-document.ts'
 import type { Documents } from '../../policy/documents.ts'
-import { demoClaims, signToken } from './tokens.ts'
+import { demoClaims } from './tokens.ts'
 
 export interface TokenOrder {
   agent: string
@@ -60,7 +61,7 @@ export function demoTokens(deployment: Deployment, documents: Documents, { serve
     if (tenant === undefined) throw new Error(`no document names agent ${JSON.stringify(agent)}`)
     const issuer = issuerRegion ?? tenant.homeRegion ?? served[0]?.region ?? ''
     const claims = demoClaims({ agentId: agent, tenant, issuerRegion: issuer, nowMs: Date.now() }, names)
-    return signToken({ ...claims, ...(aud !== undefined && { aud }), ...(zone !== undefined && { zone }) }, await signerOf(issuer))
+    return signAccessToken({ ...claims, ...(aud !== undefined && { aud }), ...(zone !== undefined && { zone }) }, await signerOf(issuer))
   }
 
   return {

@@ -5,6 +5,7 @@ import type { STSClient } from '@aws-sdk/client-sts'
 import type { EventLog } from '../../evidence/event.ts'
 import { type DataProtectionKeyOptions, dataProtectionKey } from '../../identity/data-protection-signer.ts'
 import { kmsPublicJwk, kmsSigner } from '../../identity/kms-signer.ts'
+import { lazily } from '../../model/lazily.ts'
 import type { Clock } from '../../model/ports.ts'
 import { regionalApprovals } from '../../state/approvals.ts'
 import type { ActivePolicy } from '../active-policy.ts'
@@ -13,7 +14,6 @@ import type { ExportGate } from '../stages/guard.ts'
 import { type AgentApprovals, agentApprovals } from './collect.ts'
 import { type ApprovalDesk, approvalDesk } from './desk.ts'
 import { exportGate } from './export-gate.ts'
-import { lazily } from './lazily.ts'
 import { type NoticeCounts, notifier, type Send } from './notifier.ts'
 import { type ApprovalReview, approvalReview } from './review.ts'
 import { noticeTargets } from './targets.ts'
@@ -49,7 +49,7 @@ export function approvalParts(config: GatewayConfig, around: ApprovalSurrounding
   const approvalKey = lazily(() => kmsSigner(kms, keys.approval))
   const notices = notifier({
     targets: noticeTargets(config.notify, {
-      linkOf: (id) => `${config.regionUrl}/v1/approvals/${id}`,
+      linkOf: (id) => `${config.operatorUrl}/v1/approvals/${id}`,
       send,
       sns: () => new SNSClient({ maxAttempts: 2 }),
       clock,

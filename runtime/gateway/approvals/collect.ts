@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import type { EventLog } from '../../evidence/event.ts'
 import { OVERRIDE_TTL_MAX_S, signOverrideToken } from '../../identity/override-token.ts'
 import type { Principal } from '../../model/call.ts'
@@ -109,14 +110,7 @@ async function signed(sign: () => Promise<string>): Promise<string> {
   }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms)
-    function done() {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    signal.addEventListener('abort', done)
-  })
+/** Ends early when the signal aborts. */
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await setTimeout(ms, undefined, { signal }).catch(() => {})
 }

@@ -2,7 +2,8 @@ import { expect, test } from '@jest/globals'
 import { deployment as input } from '../../../config/deployment.ts'
 import { publicNames } from '../../../config/names.ts'
 import { resolveDeployment } from '../../../config/resolve.ts'
-import { demoClaims, signToken } from '../../../runtime/fabric/supervisor/tokens.ts'
+import { demoClaims } from '../../../runtime/fabric/supervisor/tokens.ts'
+import { signAccessToken } from '../../../runtime/identity/access-token.ts'
 import { type SenderProof, tokenVerifier } from '../../../runtime/identity/verify-token.ts'
 import type { Tenant } from '../../../runtime/model/zones.ts'
 import { testKey } from '../../support/policy.ts'
@@ -28,7 +29,7 @@ const verifierOf = (zone: string) =>
     clock: { now: () => nowMs, monotonic: () => nowMs },
   })
 const tokenFor = (tenant: Tenant) =>
-  signToken(demoClaims({ agentId: 'some-agent', tenant, issuerRegion: 'eu-west-1', nowMs }, names), key.signer)
+  signAccessToken(demoClaims({ agentId: 'some-agent', tenant, issuerRegion: 'eu-west-1', nowMs }, names), key.signer)
 
 test("a gateway of the tenant's zone takes a bound tenant's demo token for an hour", async () => {
   await expect(verifierOf('eu').verify(await tokenFor(bound), trusted, BEARER)).resolves.toMatchObject({
