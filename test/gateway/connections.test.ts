@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { DialRequest } from '../../runtime/model/ports.ts'
 import { agentToken, type TestGateway, type TestTrust, testGateway, testTrust } from '../support/gateway.ts'
 
 // What only a real socket can do to a gateway.
@@ -16,7 +17,10 @@ beforeAll(async () => {
   authorization = `Authorization: Bearer ${await agentToken(trust, 'support-agent', 'acme-eu')}\r\n`
 })
 beforeEach(async () => {
-  const never = { dial: () => new Promise<never>(() => {}), close: async () => {} }
+  // Tools never answer a call; who watches their definitions is told at once, or closing would wait for it.
+  const dial = ({ url }: DialRequest) =>
+    url.pathname.startsWith('/.well-known/') ? Promise.reject(new Error('away')) : new Promise<never>(() => {})
+  const never = { dial, close: async () => {} }
   gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu', maxInFlight: MAX_IN_FLIGHT, dialer: never })
   await gateway.app.listen({ host: '127.0.0.1', port: 0 })
   port = (gateway.app.server.address() as AddressInfo).port
