@@ -46,6 +46,8 @@ export interface Promoter {
 }
 
 const ATTEMPTS_MAX = 3
+/** How long an order of `home_lost` is followed after it was given. */
+const ORDER_MS_MAX = 5000
 const HEARD_ROUND_MS = 500
 const HEARD_ROUNDS_MAX = 18
 
@@ -128,12 +130,19 @@ export function promoter(options: PromoterOptions): Promoter {
   }
 
   const take = async (tenant: Tenant, { by }: Order): Promise<Promotion> => {
+    const [orderedMs, orderedAtMs] = [clock.monotonic(), clock.now()]
     for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
       const stands = await standingNow(tenant)
       if (stands.region === here && freshness.covers(tenant.id, stands.epoch > 0, clock.monotonic())) {
         await heard(tenant)
         return stands.promotion ?? atHome(tenant, here)
       }
+      // A process that hung meanwhile acts on a word that may no longer be given: the operator may have turned to another region.
+      if (Math.max(clock.monotonic() - orderedMs, clock.now() - orderedAtMs) > ORDER_MS_MAX)
+        throw new AegisError(
+          'state_unavailable',
+          `${here} took too long over the order and did not follow it: give it again if it still holds`,
+        )
       const promotion = { tenant: tenant.id, epoch: stands.epoch + 1, region: here, by, atMs: clock.now(), homeLost: true }
       try {
         if (!(await promotions.insert(promotion))) continue

@@ -89,3 +89,21 @@ test('at no time two regions serve a tenant, whatever is cut, lost, started, sta
     { numRuns: Number(process.env.AEGIS_RUNS ?? 60), endOnFailure: false },
   )
 }, 300_000)
+
+test('refuses an order of home_lost that a stalled region comes to only when another was promoted', async () => {
+  const steps: Parameters<typeof run>[2] = [
+    { do: 'wait', ms: 5365 },
+    { do: 'stall', region: 0, ms: 16_000 },
+    { do: 'home_lost', region: 0 },
+    { do: 'wait', ms: 566 },
+    { do: 'wait', ms: 3804 },
+    { do: 'isolate', region: 0 },
+    { do: 'wait', ms: 2131 },
+    { do: 'cut', from: 1, to: 2 },
+    { do: 'wait', ms: 3379 },
+    { do: 'home_lost', region: 2 },
+    { do: 'wait', ms: 3262 },
+    { do: 'wait', ms: 5595 },
+  ]
+  expect((await run(0, 0, steps)).violation).toBeUndefined()
+})
