@@ -40,6 +40,7 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
         AEGIS_DATA_PROTECTION_KEY: cell.signingKey('data-protection'),
         AEGIS_DATA_PROTECTION_ROLE: `arn:aws:iam::${cell.account}:role/${cell.dataProtectionRole}`,
         AEGIS_OPERATOR_PORT: '8081',
+        AEGIS_OPERATOR_URL: `https://operator.${region}.${deployment.domain}`,
         AEGIS_OPERATOR_ISSUER: `https://login.${deployment.domain}`,
         AEGIS_OPERATOR_AUDIENCE: `https://operators.${deployment.domain}`,
         AEGIS_BUNDLE_WARN_AGE_H: String(deployment.bundleWarnAgeH),
