@@ -21,8 +21,8 @@ export const TABLE_ACTIONS: Readonly<Record<Exclude<RegionalTable, 'audit-index'
 /** Partitions of the global table that a region may read beside its own pointer, and those it may put items into. */
 export function mailboxes(region: string, zone: string) {
   return {
-    read: ['kills', `promotions#${zone}`, 'heartbeats', `vouchers#${region}`, 'wants#*'],
-    write: ['kills', `promotions#${zone}`, 'heartbeats', 'vouchers#*', `wants#${region}`],
+    read: ['kills', `promotions#${zone}`, 'heartbeats', `vouchers#${region}`, 'wants#*', `replays#${region}`],
+    write: ['kills', `promotions#${zone}`, 'heartbeats', 'vouchers#*', `wants#${region}`, `fleet#${region}`, `replays#${region}`],
   }
 }
 
@@ -66,7 +66,7 @@ function globalTableRights({ deployment, region, zone }: Cell): PolicyStatement[
   return [
     new PolicyStatement({
       sid: 'ReadOwnPointer',
-      actions: ['dynamodb:GetItem'],
+      actions: ['dynamodb:Query'],
       resources,
       conditions: onlyPartitions(`pointer#${region}`),
     }),

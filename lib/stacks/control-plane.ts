@@ -9,7 +9,7 @@ import { bundleObjectArns } from '../constructs/bundle-objects.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { SigningKey } from '../constructs/signing-key.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
-import { POINTER_ACTIONS } from './global-state.ts'
+import { PUBLISHER_ACTIONS } from './global-state.ts'
 
 /** The control account's part: the key that signs bundles and directories, and the role that publishes them to every region. */
 export class ControlPlaneStack extends Stack {
@@ -64,15 +64,15 @@ function publishing(deployment: Deployment): { statement: PolicyStatement; findi
       findings: {},
     },
     {
-      statement: new PolicyStatement({ sid: 'MovePointers', actions: [...POINTER_ACTIONS], resources: tables }),
+      statement: new PolicyStatement({ sid: 'MovePointers', actions: [...PUBLISHER_ACTIONS], resources: tables }),
       findings: {},
     },
     {
-      // The directory lists the public keys of every region's token issuer.
+      // The directory lists the public keys of every region's token issuer and attester.
       statement: new PolicyStatement({ sid: 'ReadIssuerKeys', actions: ['kms:GetPublicKey'], resources: keys }),
       findings: wildcards(
         keys,
-        'AWS makes up key ids; of the keys in the other account, the policies of the token keys alone let this role in',
+        'AWS makes up key ids; of the keys in the other account, the policies of those keys alone let this role in',
       ),
     },
   ]

@@ -9,8 +9,10 @@ import { GlobalTable } from '../constructs/global-table.ts'
 import { namedRole } from '../constructs/named-principal.ts'
 import { onlyPartitions } from '../constructs/partitions.ts'
 
-/** What the publisher does with pointers, in every region's replica: a region that is away must not keep the others from moving. */
-export const POINTER_ACTIONS = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'] as const
+/** What the publisher does in every region's replica: a region that is away must not keep the others from moving. */
+export const PUBLISHER_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const
+/** Its partitions: where regions are told what to serve, where they say what they run, and where they are asked to judge anew. */
+const PUBLISHER_PARTITIONS = ['pointer#*', 'fleet#*', 'replays#*']
 
 /** The one table that is in every region: pointers, kill switches, vouchers, heartbeat. No personal data, ever. */
 export class GlobalStateStack extends Stack {
@@ -29,11 +31,11 @@ export class GlobalStateStack extends Stack {
 
     function publisherPolicy(region: string): PolicyDocument {
       const movesPointers = new PolicyStatement({
-        sid: 'PublisherMovesPointers',
+        sid: 'PublisherKeepsItsPartitions',
         principals: [namedRole(control, roleArn(control, names.publisherRole))],
-        actions: [...POINTER_ACTIONS],
+        actions: [...PUBLISHER_ACTIONS],
         resources: [tableArn(region, env.account, names.globalTable)],
-        conditions: onlyPartitions('pointer#*'),
+        conditions: onlyPartitions(...PUBLISHER_PARTITIONS),
       })
       return new PolicyDocument({ statements: [movesPointers] })
     }

@@ -30,7 +30,8 @@ export class KeysStack extends Stack {
         description: `Aegis ${purpose} signatures of ${region}`,
         account: env.account,
         signerRoleArn: purpose === 'data-protection' ? dataProtectionRoleArn : gatewayRoleArn,
-        ...(purpose === 'token' && {
+        // The directory lists the public halves of what other regions check.
+        ...(purpose !== 'audit' && {
           publicKeyReader: { account: control, roleArn: roleArn(control, sharedNames(deployment).publisherRole) },
         }),
         logicalId: LOGICAL_IDS[purpose],

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { isProcessAlive } from '../fabric/process-alive.ts'
 import { stateLayout } from '../fabric/supervisor/layout.ts'
-import { CommandError } from './exit-codes.ts'
+import { CommandError, EXIT } from './exit-codes.ts'
 import { type Answer, type Sent, send } from './http.ts'
 
 const strings = z.record(z.string(), z.string())
@@ -90,20 +90,29 @@ export interface GatewayCall {
   method?: 'GET' | 'POST'
 }
 
-/** @throws CommandError when the fabric has no such region, name or place; Error when no answer comes */
+/** @throws CommandError when the fabric has no such region, name or place, or no answer comes */
 export function callGateway(
   fabric: RunningFabric,
   { entrance, path, token, body, headers, method = 'POST' }: GatewayCall,
 ): Promise<Answer> {
   const common = { method, token, timeoutMs: CALL_TIMEOUT_MS, ...(method === 'POST' && { body }), ...(headers && { headers }) }
-  if ('region' in entrance) return send({ url: `${cellOf(fabric, entrance.region).gateway}${path}`, ...common })
+  if ('region' in entrance) return answered(entrance.region, send({ url: `${cellOf(fabric, entrance.region).gateway}${path}`, ...common }))
   const name = fabric.names[entrance.via]
   if (name === undefined) throw new CommandError(`no public name ${entrance.via}, there are ${Object.keys(fabric.names).join(', ')}`)
   // Whoever calls a zone's name is usually in the zone.
   const place = entrance.from ?? (fabric.wan[entrance.via] === undefined ? Object.keys(fabric.wan)[0] : entrance.via) ?? ''
   const proxy = fabric.wan[place]
   if (proxy === undefined) throw new CommandError(`no place ${place}, there are ${Object.keys(fabric.wan).join(', ')}`)
-  return send({ url: `${name}${path}`, proxy, ...common })
+  return answered(`${name}, asked from ${place},`, send({ url: `${name}${path}`, proxy, ...common }))
+}
+
+/** Whoever reads it knows the place, and not its port. */
+export async function answered(place: string, answer: Promise<Answer>): Promise<Answer> {
+  try {
+    return await answer
+  } catch (error) {
+    throw new CommandError(`${place} does not answer: ${(error as Error).message}`, EXIT.failed)
+  }
 }
 
 /** @throws CommandError when no such region runs */

@@ -34,6 +34,9 @@ export async function kill({ stateDir, type, id, reason, region }: KillOptions, 
   const thrown = await throwKill(fabric, { type, id, reason, region })
   out(`killed ${type} ${id} at ${thrown.region}: ${thrown.id}`)
   out(`lift it: npm run -s aegis -- lift ${thrown.id} --reason '...'`)
+  // A switch must not wait for anything, and one with a slip in its name stops nobody while everybody believes that it does.
+  if ((await import('./declared.ts')).isDeclared(type, id) === false)
+    out(`ATTENTION: no document or configuration of this clone names ${type} ${id}; is it spelt right?`)
   return EXIT.held
 }
 

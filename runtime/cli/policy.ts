@@ -1,6 +1,6 @@
 import { buildPolicies, testPolicies } from '../policy/build.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { findFabric } from './fabric-client.ts'
+import { answered, findFabric } from './fabric-client.ts'
 import { send } from './http.ts'
 import { table } from './overview.ts'
 import { controlPlaneStatus, publishedStatus } from './status.ts'
@@ -31,13 +31,8 @@ async function shown(work: () => Promise<string[]>, out: Out): Promise<ExitCode>
 /** `aegis policy publish`: the control plane reads the documents anew and publishes them. @returns failed when it refuses them */
 export async function policyPublish(stateDir: string, out: Out): Promise<ExitCode> {
   const fabric = findFabric(stateDir)
-  const answer = await send({
-    url: `${fabric.control_plane}/v1/publish`,
-    method: 'POST',
-    token: fabric.publishToken,
-    body: '{}',
-    timeoutMs: PUBLISH_TIMEOUT_MS,
-  })
+  const asked = { url: `${fabric.control_plane}/v1/publish`, method: 'POST', token: fabric.publishToken, body: '{}' } as const
+  const answer = await answered('the control plane', send({ ...asked, timeoutMs: PUBLISH_TIMEOUT_MS }))
   const body: unknown = JSON.parse(answer.text)
   if (answer.status !== 200) {
     out(`refused, and nothing was published:\n${(body as { error: { message: string } }).error.message}`)

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
 import { cellOf, findFabric, type RunningFabric } from './fabric-client.ts'
 import { askOperator, NoAnswerError, operatorToken, orRefused, type Reply } from './operator-client.ts'
+import { operatorStatus } from './operator-status.ts'
 
 export interface PromoteOptions {
   tenant: string
@@ -11,17 +12,41 @@ export interface PromoteOptions {
   homeLost: boolean
 }
 
-/** `aegis promote`: makes another region the active one of a region-bound tenant. */
-export async function promote(options: PromoteOptions & { stateDir: string }, out: (line: string) => void): Promise<ExitCode> {
-  const fabric = findFabric(options.stateDir)
-  const { releasedBy, epoch } = await promoteTenant(fabric, options)
-  const how = options.homeLost
+/** The target has to hear of it, and after a `home_lost` to see that the others know or are silent. */
+const SERVED_WITHIN_MS = 15_000
+const POLL_MS = 100
+
+/** `aegis promote`: makes another region the active one of a region-bound tenant. @returns failed when it does not serve after a while */
+export async function promote(
+  { stateDir, patienceMs = SERVED_WITHIN_MS, ...options }: PromoteOptions & { stateDir: string; patienceMs?: number },
+  out: (line: string) => void,
+): Promise<ExitCode> {
+  const { tenant, region } = options
+  const fabric = findFabric(stateDir)
+  const { releasedBy, epoch, onYourWord } = await promoteTenant(fabric, options)
+  const how = onYourWord
     ? 'on your word that the former region is lost'
     : releasedBy === undefined
       ? 'as before'
       : `released by ${releasedBy}`
-  out(`${options.tenant} is served by ${options.region}${epoch === undefined ? '' : `, epoch ${epoch}`}: ${how}`)
-  return EXIT.held
+  const served = await untilServed(fabric, { tenant, region, patienceMs })
+  out(`${tenant} ${served ? 'is served by' : 'was promoted to'} ${region}${epoch === undefined ? '' : `, epoch ${epoch}`}: ${how}`)
+  if (!served) out(`${region} does not serve it yet; aegis status shows when it does`)
+  return served ? EXIT.held : EXIT.failed
+}
+
+/** An order that was taken is not yet one that every process has heard of. */
+async function untilServed(
+  fabric: RunningFabric,
+  { tenant, region, patienceMs }: { tenant: string; region: string; patienceMs: number },
+): Promise<boolean> {
+  const giveUpAt = performance.now() + patienceMs
+  for (;;) {
+    const { homes } = await operatorStatus(fabric, region)
+    if (homes.some((home) => home.tenant === tenant && home.serves)) return true
+    if (performance.now() > giveUpAt) return false
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+  }
 }
 
 /**
@@ -33,7 +58,7 @@ export async function promote(options: PromoteOptions & { stateDir: string }, ou
 export async function promoteTenant(
   fabric: RunningFabric,
   { tenant, region, homeLost }: PromoteOptions,
-): Promise<{ releasedBy: string | undefined; epoch: number | undefined }> {
+): Promise<{ releasedBy: string | undefined; epoch: number | undefined; onYourWord: boolean }> {
   cellOf(fabric, region)
   const order = {
     method: 'POST',
@@ -44,11 +69,16 @@ export async function promoteTenant(
   const told = await askOperator(fabric, region, order)
   const active = homeLost ? undefined : heldBy(told)
   const reply = active === undefined ? told : await askActive(fabric, active, order)
-  const fields = orRefused(reply, `promoting ${region} for ${tenant}`)
-  return { releasedBy: active, epoch: epochOf(fields) }
+  const { epoch, home_lost: onYourWord } = promotion.parse(orRefused(reply, `promoting ${region} for ${tenant}`))
+  return { releasedBy: active, epoch, onYourWord }
 }
 
 async function askActive(fabric: RunningFabric, active: string, order: Parameters<typeof askOperator>[2]): Promise<Reply> {
+  if (!fabric.regions.some((cell) => cell.region === active))
+    throw new CommandError(
+      `${active} serves the tenant and does not run here, so it cannot release it; if it is lost for good, say --home-lost`,
+      EXIT.failed,
+    )
   try {
     return await askOperator(fabric, active, order)
   } catch (error) {
@@ -64,7 +94,5 @@ function heldBy(reply: Reply): string | undefined {
   return !reply.ok && reply.status === 409 && reply.refusal.code === 'held_elsewhere' ? reply.refusal.region : undefined
 }
 
-function epochOf(fields: unknown): number | undefined {
-  const found = z.object({ epoch: z.int() }).safeParse(fields)
-  return found.success ? found.data.epoch : undefined
-}
+/** As it stands now: told of a loss, a region that serves already goes on as before. */
+const promotion = z.object({ epoch: z.int().optional(), home_lost: z.boolean().default(false) })

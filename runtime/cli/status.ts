@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { findFabric, type RunningFabric } from './fabric-client.ts'
+import { answered, findFabric, type RunningFabric } from './fabric-client.ts'
 import { send } from './http.ts'
 import { operatorLines } from './operator-status.ts'
 import { table } from './overview.ts'
@@ -59,7 +59,10 @@ export async function status(stateDir: string, out: (line: string) => void): Pro
 
 /** What the control plane says of itself and of every region. */
 export async function publishedStatus({ control_plane }: RunningFabric): Promise<z.output<typeof controlPlaneStatus>> {
-  const { text } = await send({ url: `${control_plane}/v1/status`, method: 'GET', token: '', timeoutMs: 5000 })
+  const { text } = await answered(
+    'the control plane',
+    send({ url: `${control_plane}/v1/status`, method: 'GET', token: '', timeoutMs: 5000 }),
+  )
   return controlPlaneStatus.parse(JSON.parse(text))
 }
 

@@ -1,21 +1,21 @@
 import type { ObjectStore } from '../model/ports.ts'
-import type { Issuer } from '../policy/directory.ts'
+import type { Attester, Issuer } from '../policy/directory.ts'
 import { sha256 } from '../policy/file-hashes.ts'
-import { bundleKey, directoryKey, type Pointer } from '../state/pointers.ts'
+import { bundleKey, directoryKey, type Pointer, type RegionPointers } from '../state/pointers.ts'
 import type { Release, SignedObject, ZoneRelease } from './release.ts'
 
-/** What the control plane needs of one region: its bucket, its pointers, the public half of its token key. */
+/** What the control plane needs of one region: its bucket, its pointers, the public halves of its token and attestation keys. */
 export interface Cell {
   region: string
   zone: string
   objects: ObjectStore
-  /** The region's pointer of a ring, as the region's own replica of the global table has it. */
-  readPointer(ring: string): Promise<Pointer | undefined>
-  /** Every ring's pointer of any region, as this region's replica has them. */
-  readPointers(region: string): Promise<Pointer[]>
+  /** What any region is told to serve, as this region's replica of the global table has it. */
+  readPointers(region: string): Promise<RegionPointers>
   writePointer(pointer: Pointer): Promise<void>
   /** Asks the region's KMS. Rejects when the region does not answer. */
   readIssuer(): Promise<Issuer>
+  /** Asks it for the two keys that attest an export. Rejects when it does not answer, or shows only one. */
+  readAttester(): Promise<Attester>
 }
 
 export interface DeliveryOptions {
@@ -39,7 +39,7 @@ export class PointerAheadError extends Error {
 export async function deliver(cell: Cell, release: Release, { ring, nowMs, confirmed }: DeliveryOptions): Promise<Pointer> {
   const objects = release.zones.get(cell.zone)
   if (objects === undefined) throw new Error(`the release has nothing for zone ${cell.zone}`)
-  const before = await cell.readPointer(ring)
+  const { stable: before } = await cell.readPointers(cell.region)
   if (before !== undefined && before.bundleSeq > release.seq) {
     throw new PointerAheadError(`the pointer of ${cell.region} is at seq ${before.bundleSeq}, this release is ${release.seq}`)
   }

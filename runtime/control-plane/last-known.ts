@@ -1,5 +1,5 @@
 import type { Clock, Signer } from '../model/ports.ts'
-import { type Directory, type Grant, type Issuer, verifyDirectory } from '../policy/directory.ts'
+import { type Attester, type Directory, type Grant, type Issuer, verifyDirectory } from '../policy/directory.ts'
 import { type PublicJwk, parseTrustRoot, TrustError } from '../policy/trust.ts'
 import { directoryKey } from '../state/pointers.ts'
 import type { Cell } from './cell.ts'
@@ -11,7 +11,6 @@ export interface PublicSigner extends Signer {
 }
 
 export interface LastKnownOptions {
-  ring: string
   signer: PublicSigner
   /** Other keys of the trust root: what was signed before the signing key was rotated still holds. */
   trustedKeys?: readonly PublicJwk[]
@@ -34,6 +33,8 @@ export interface LastKnown {
   forget(region: string): void
   /** A region's issuer as the newest directory lists it; without keys when that one has expired. */
   issuer(region: string): Issuer | undefined
+  /** A region's attestation keys as the newest directory lists them; none when that one has expired. */
+  attester(region: string): Attester | undefined
   /** Keys of a region that were ever removed, sorted. */
   removedKeys(region: string): readonly string[]
   /** Ids of lifted kills, sorted. */
@@ -43,24 +44,27 @@ export interface LastKnown {
   /** Grants of today and later that regions may have spent from. */
   issued(): readonly Grant[]
   /** Takes over what was just published. */
-  published(release: { seq: number; standing: { issuers: readonly Issuer[]; grants: readonly Grant[] } }): void
+  published(release: {
+    seq: number
+    standing: { issuers: readonly Issuer[]; attesters: readonly Attester[]; grants: readonly Grant[] }
+  }): void
 }
 
-export function lastKnown({ ring, signer, trustedKeys = [], clock }: LastKnownOptions): LastKnown {
+export function lastKnown({ signer, trustedKeys = [], clock }: LastKnownOptions): LastKnown {
   const trust = parseTrustRoot({ keys: [signer.publicJwk, ...trustedKeys.filter(({ kid }) => kid !== signer.publicJwk.kid)] })
   /** Null: read. */
   const failures = new Map<string, Error | null>()
   const lifted = new Set<string>()
   const removed = new Map<string, Set<string>>()
   const grants = issuedGrants()
-  let newest: { seq: number; issuers: readonly Issuer[] } = { seq: 0, issuers: [] }
+  let newest: { seq: number; issuers: readonly Issuer[]; attesters: readonly Attester[] } = { seq: 0, issuers: [], attesters: [] }
 
   const removeKey = (region: string, kid: string) => {
     removed.set(region, (removed.get(region) ?? new Set()).add(kid))
   }
   const learnFrom = async (cell: Cell) => {
     if (failures.get(cell.region) === null) return
-    const pointer = await cell.readPointer(ring)
+    const { stable: pointer } = await cell.readPointers(cell.region)
     const bytes = pointer && (await cell.objects.get(directoryKey(pointer.directoryDigest)))
     failures.set(cell.region, null)
     const directory = bytes && ownDirectory(Buffer.from(bytes).toString(), cell.zone)
@@ -68,7 +72,7 @@ export function lastKnown({ ring, signer, trustedKeys = [], clock }: LastKnownOp
     for (const issuer of directory.issuers) for (const kid of issuer.removed ?? []) removeKey(issuer.region, kid)
     for (const killId of directory.lifted) lifted.add(killId)
     grants.learn(directory)
-    if (directory.seq > newest.seq) newest = { seq: directory.seq, issuers: issuersOf(directory) }
+    if (directory.seq > newest.seq) newest = { seq: directory.seq, ...keysOf(directory) }
   }
 
   return {
@@ -80,20 +84,22 @@ export function lastKnown({ ring, signer, trustedKeys = [], clock }: LastKnownOp
     unread: (region) => failures.get(region) ?? (failures.has(region) ? undefined : new Error('the region was not read yet')),
     forget: (region) => void failures.delete(region),
     issuer: (region) => newest.issuers.find((issuer) => issuer.region === region),
+    attester: (region) => newest.attesters.find((attester) => attester.region === region),
     removedKeys: (region) => [...(removed.get(region) ?? [])].sort(),
     lifted: () => [...lifted].sort(),
     lift: (killId) => void lifted.add(killId),
     removeKey,
     issued: () => grants.since(new Date(clock.now()).toISOString().slice(0, 10)),
     published({ seq, standing }) {
-      newest = { seq, issuers: standing.issuers }
+      newest = { seq, issuers: standing.issuers, attesters: standing.attesters }
       grants.published(standing.grants)
     },
   }
 
   /** A region is not believed to have a key still that an expired directory gave it. */
-  function issuersOf({ issuers, notAfterMs }: Directory): readonly Issuer[] {
-    return clock.now() < notAfterMs ? issuers : issuers.map(({ iss, region, zone }) => ({ iss, region, zone, keys: [] }))
+  function keysOf({ issuers, attesters, notAfterMs }: Directory): Pick<Directory, 'issuers' | 'attesters'> {
+    if (clock.now() < notAfterMs) return { issuers, attesters }
+    return { issuers: issuers.map(({ iss, region, zone }) => ({ iss, region, zone, keys: [] })), attesters: [] }
   }
 
   /**

@@ -1,5 +1,5 @@
 import type { Clock } from '../model/ports.ts'
-import type { Issuer } from '../policy/directory.ts'
+import type { Attester, Issuer } from '../policy/directory.ts'
 import type { Documents } from '../policy/documents.ts'
 import type { PublicJwk } from '../policy/trust.ts'
 import type { Cell } from './cell.ts'
@@ -97,9 +97,22 @@ export function publisher(options: PublisherOptions): Publisher {
     })
   }
 
+  /** Every region's attestation keys: asked now, else as they are known. */
+  const gatherAttesters = async (): Promise<Attester[]> => {
+    const asked = await Promise.allSettled(cells.map((cell) => cell.readAttester()))
+    return cells.flatMap(({ region }, index) => {
+      const answer = asked[index]
+      return (answer?.status === 'fulfilled' ? answer.value : memory.attester(region)) ?? []
+    })
+  }
+  const gatherKeys = async (): Promise<Keys> => {
+    const [issuers, attesters] = await Promise.all([gatherIssuers(), gatherAttesters()])
+    return { issuers, attesters }
+  }
+
   /** What the directories say beside the documents, as of now. */
-  const standing = (documents: Documents, issuers: readonly Issuer[]): Standing =>
-    standingOf({ documents, zones: options.zones, nowMs: clock.now(), issuers, lifted: memory.lifted(), issued: memory.issued() })
+  const standing = (documents: Documents, keys: Keys): Standing =>
+    standingOf({ documents, zones: options.zones, nowMs: clock.now(), ...keys, lifted: memory.lifted(), issued: memory.issued() })
 
   const read = (): Documents => {
     try {
@@ -116,19 +129,19 @@ export function publisher(options: PublisherOptions): Publisher {
 
   const publishThese = async (documents: Documents): Promise<Release> => {
     await memory.learn(cells)
-    const issuers = await gatherIssuers()
+    const keys = await gatherKeys()
     const seq = Math.max(release?.seq ?? 0, await highestSeq(cells)) + 1
-    const plan = planOf(documents, issuers, seq)
+    const plan = planOf(documents, keys, seq)
     release = await signRelease(plan, signer)
     memory.published(release)
     log({ event: 'published', seq, revision: release.revision })
     await regions.everywhere(release)
     return release
   }
-  const planOf = (documents: Documents, issuers: readonly Issuer[], seq: number) => {
+  const planOf = (documents: Documents, keys: Keys, seq: number) => {
     const { zones, wasm, maxAgeMs } = options
     try {
-      return planRelease({ documents, wasm, zones, standing: standing(documents, issuers), seq, nowMs: clock.now(), maxAgeMs })
+      return planRelease({ documents, wasm, zones, standing: standing(documents, keys), seq, nowMs: clock.now(), maxAgeMs })
     } catch (error) {
       throw refusal(error)
     }
@@ -147,7 +160,7 @@ export function publisher(options: PublisherOptions): Publisher {
     if (release === undefined) return
     await memory.learn(cells)
     // First what a region may just have told: a release without it must not overwrite where it stands.
-    const now = standing(release.documents, await gatherIssuers())
+    const now = standing(release.documents, await gatherKeys())
     if (JSON.stringify(now) !== JSON.stringify(release.standing)) await republish()
     else if ((await regions.everywhere(release)).stale) await republish()
   }
@@ -176,11 +189,13 @@ export function publisher(options: PublisherOptions): Publisher {
   }
 }
 
+/** The regions' public keys that directories list. */
+type Keys = Pick<Standing, 'issuers' | 'attesters'>
+
 /** Over every pointer that any reachable region's replica has: also those of regions that are away. */
 async function highestSeq(cells: readonly Cell[]): Promise<number> {
-  const reads = await Promise.allSettled(
-    cells.map(async (cell) => (await Promise.all(cells.map(({ region }) => cell.readPointers(region)))).flat()),
-  )
+  const reads = await Promise.allSettled(cells.map(async (cell) => await Promise.all(cells.map(({ region }) => cell.readPointers(region)))))
   const pointers = reads.flatMap((read) => (read.status === 'fulfilled' ? read.value : []))
-  return Math.max(0, ...pointers.flatMap(({ bundleSeq, directorySeq }) => [bundleSeq, directorySeq]))
+  const seqs = pointers.flatMap(({ stable, candidate }) => [stable?.bundleSeq, stable?.directorySeq, candidate?.bundleSeq])
+  return Math.max(0, ...seqs.map((seq) => seq ?? 0))
 }

@@ -1,6 +1,6 @@
 import type { Signer } from '../model/ports.ts'
 import { packBundle } from '../policy/bundle.ts'
-import { buildDirectory, type Directory, type Grant, type Issuer, signDirectory } from '../policy/directory.ts'
+import { type Attester, buildDirectory, type Directory, type Grant, type Issuer, signDirectory } from '../policy/directory.ts'
 import { bundleData, type Documents, revisionOf } from '../policy/documents.ts'
 import { sha256 } from '../policy/file-hashes.ts'
 import { grantsFor } from '../policy/grants.ts'
@@ -8,6 +8,7 @@ import { grantsFor } from '../policy/grants.ts'
 /** What directories say beside the documents. When it changes, they are published anew. */
 export interface Standing {
   issuers: readonly Issuer[]
+  attesters: readonly Attester[]
   /** Ids of kill switches that no longer hold, in every zone. */
   lifted: readonly string[]
   /** Budget grants of today and the days ahead. */
@@ -71,8 +72,8 @@ export interface StandingFacts extends Omit<Standing, 'grants'> {
 }
 
 /** The same documents and facts give the same standing all day: grants change with the UTC day. */
-export function standingOf({ documents: { agents, tenants }, zones, nowMs, issuers, lifted, issued }: StandingFacts): Standing {
-  return { issuers, lifted, grants: grantsFor(agents, tenants, zones, nowMs, issued) }
+export function standingOf({ documents: { agents, tenants }, zones, nowMs, issuers, attesters, lifted, issued }: StandingFacts): Standing {
+  return { issuers, attesters, lifted, grants: grantsFor(agents, tenants, zones, nowMs, issued) }
 }
 
 /** @throws Error with one line a fault when tenants or issuers contradict the deployment */

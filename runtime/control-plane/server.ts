@@ -36,7 +36,7 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
   const kms = new KMSClient({ region: deployment.homeRegion })
   const { keyId, sign, publicJwk: jwk } = await kmsSigner(kms, sharedNames(deployment).bundleSigningKey)
   const publishing = publisher({
-    cells: served.map((cell) => awsCell(deployment, cell, config.regionEndpoints[cell.region])),
+    cells: served.map((cell) => awsCell(deployment, { ...cell, ring: config.ring, endpoint: config.regionEndpoints[cell.region] })),
     zones: Object.fromEntries(Object.entries(deployment.zones).map(([zone, { regions }]) => [zone, regions])),
     ring: config.ring,
     maxAgeMs: deployment.bundleMaxAgeH * 3_600_000,

@@ -141,22 +141,36 @@ export function verifyAttestation(text: string, keys: AttestationKeys, expected:
   return statement === undefined ? ['malformed'] : statementFaults(statement, expected)
 }
 
+/** An export as the far side knows it. It sees neither the call that was approved nor the policy that asked, so those are not compared. */
+export type ArrivedExport = Pick<ExpectedExport, 'dataClasses' | 'records' | 'nowMs'> & {
+  /** Where it has arrived. */
+  destination: Source
+}
+
 /**
- * The same on arrival, in a gateway of another region: the attestation says which region it comes from, and only that region's published
+ * The same on arrival, in a gateway of another zone: the attestation says which region it comes from, and only that region's published
  * keys can prove it.
  * @param published keys and zone of every region that may send
  */
 export function verifyArrivingAttestation(
   text: string,
   published: ReadonlyMap<string, AttestationKeys & { zone: string }>,
-  expected: Omit<ExpectedExport, 'source'>,
+  arrived: ArrivedExport,
 ): readonly AttestationFault[] {
   const envelope = readEnvelope(text)
-  const claimed = envelope === undefined ? undefined : statementOf(envelope)?.predicate.source_region
+  const claimed = envelope === undefined ? undefined : statementOf(envelope)
   if (claimed === undefined) return ['malformed']
-  const region = published.get(claimed)
-  if (region === undefined) return ['wrong_source']
-  return verifyAttestation(text, region, { ...expected, source: { zone: region.zone, region: claimed } })
+  const { subject, predicate } = claimed
+  const region = published.get(predicate.source_region)
+  // What came from the same zone was no export.
+  if (region === undefined || region.zone === arrived.destination.zone) return ['wrong_source']
+  return verifyAttestation(text, region, {
+    ...arrived,
+    source: { zone: region.zone, region: predicate.source_region },
+    approvalId: subject[0].name,
+    digest: subject[0].digest.sha256,
+    tenant: predicate.tenant,
+  })
 }
 
 /** Threshold two: exactly these two signatures, by keys that are not the same. */

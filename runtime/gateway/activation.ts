@@ -5,7 +5,7 @@ import { verifyDirectory } from '../policy/directory.ts'
 import { loadEvaluator } from '../policy/evaluate.ts'
 import { TrustError, type TrustRoot } from '../policy/trust.ts'
 import type { HighWater } from '../state/high-water.ts'
-import { bundleKey, directoryKey, type Pointer, readPointer } from '../state/pointers.ts'
+import { bundleKey, directoryKey, type Pointer, readPointers } from '../state/pointers.ts'
 import { type ActivePolicy, activePolicyOf } from './active-policy.ts'
 
 export interface ActivationOptions {
@@ -139,5 +139,5 @@ async function fetched(objects: ObjectStore, key: string): Promise<Uint8Array> {
 
 /** Reads the pointer of this gateway's ring from the global table. */
 export function pointerReader(client: DynamoDBClient, table: string, region: string, ring: string) {
-  return () => readPointer(client, table, region, ring)
+  return async () => (await readPointers(client, table, region, ring)).stable
 }

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { Ajv, type ValidateFunction } from 'ajv'
 import canonicalize from 'canonicalize'
 import { createScanner, type Scanner } from '../dlp/scan.ts'
+import type { AttestationKeys } from '../evidence/attestation.ts'
 import type { Issuer, TrustedIssuers } from '../identity/verify-token.ts'
 import type { JsonObject } from '../model/call.ts'
 import type { Tenant } from '../model/zones.ts'
@@ -34,6 +35,8 @@ export interface ActivePolicy extends TrustedIssuers {
   agents: ReadonlyMap<string, ActiveAgent>
   tools: ReadonlyMap<string, ActiveTool>
   zones: Directory['zones']
+  /** Whose attestations of an export hold on arrival, by region. */
+  attesters: ReadonlyMap<string, AttestationKeys & { zone: string }>
   grants: Directory['grants']
   /** Ids of kill switches that no longer hold. */
   lifted: ReadonlySet<string>
@@ -90,6 +93,12 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
     agents: bundle.agents,
     tools: new Map([...bundle.tools].map(([name, tool]) => [name, activeTool(tool, directory, ajv)])),
     zones: directory.zones,
+    attesters: new Map(
+      directory.attesters.map(({ region, zone, approval, data_protection: dataProtection }) => [
+        region,
+        { zone, approval, dataProtection },
+      ]),
+    ),
     grants: directory.grants,
     lifted: new Set(directory.lifted),
     clients: new Map(directory.clients.map((client) => [client.agent, client])),

@@ -37,6 +37,8 @@ export interface Decided {
   /** The action's destination is an argument: the call itself is the request. */
   urlAction: boolean
   credentialRef: string | null
+  /** What goes along as `aegis-attestation`: the permission of an export that needed it, and of no other call. */
+  attestation: string | undefined
   /** A keyed call that was forwarded before: answer this, and forward nothing. */
   replay: StoredResponse | undefined
   /** The answer itself must wait for the record: an approval was used up. */
@@ -171,6 +173,7 @@ async function replayed(
     arguments: verdict.arguments ?? call.arguments,
     urlAction: registered?.action.roles.url !== undefined,
     credentialRef: registered?.tool.credentialRef ?? null,
+    attestation: undefined,
     replay: response,
     redeemed: false,
     recorded: async () => {},
@@ -216,6 +219,7 @@ function decidedOf({ judging, decision, verdict, recorded, keyed }: Kept): Decid
     arguments: decision.payload?.arguments ?? call.arguments,
     urlAction: registered?.action.roles.url !== undefined,
     credentialRef: registered?.tool.credentialRef ?? null,
+    attestation: decision.attestation,
     replay: undefined,
     redeemed: decision.redeemed,
     recorded,

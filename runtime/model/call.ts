@@ -16,6 +16,8 @@ export interface ToolCall {
   bytes: number
   chain?: string
   approval?: string
+  /** The header `aegis-attestation`: the signed permission with which the call left another zone. */
+  attestation?: string
   idempotencyKey?: string
 }
 

@@ -23,6 +23,14 @@ export interface ObjectStore {
   put(key: string, body: Uint8Array): Promise<void>
 }
 
+/** Objects whose keys can be listed, and each of which can be put once for all. */
+export interface ObjectArchive extends ObjectStore {
+  /** Puts an object where none stands. @returns false when another was there before, which stays as it is */
+  create(key: string, body: Uint8Array): Promise<boolean>
+  /** Keys that begin with `prefix` and come after `after`, in the order of their UTF-8 bytes. */
+  list(prefix: string, after?: string): Promise<string[]>
+}
+
 /** One resolution of a name: every address of the answer, so that each can be checked. */
 export interface Resolver {
   /** @returns IPv4 and IPv6 literals, the same list while an answer lives; empty when the name does not exist. Rejects when no answer came. */

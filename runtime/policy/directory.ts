@@ -20,6 +20,15 @@ const issuerSchema = z.strictObject({
 })
 export type Issuer = z.output<typeof issuerSchema>
 
+/** Whose attestations of an export hold: the two public keys of one region, by the names that signatures give them. */
+const attesterSchema = z.strictObject({
+  region: z.string().min(1),
+  zone: z.string().min(1),
+  approval: publicJwk,
+  data_protection: publicJwk,
+})
+export type Attester = z.output<typeof attesterSchema>
+
 /** What the control plane says about one zone: the only source of tenants and issuers that a gateway believes. */
 export interface Directory {
   zone: string
@@ -33,6 +42,8 @@ export interface Directory {
   tenants: ReadonlyMap<string, Tenant>
   /** Issuers of every region, so that a token of another zone is told from a forged one. */
   issuers: readonly Issuer[]
+  /** Of every region whose keys are known, so that an export is checked again where it arrives. */
+  attesters: readonly Attester[]
   /** Budget grants of this zone's agents, for the current period and those ahead. */
   grants: readonly Grant[]
   /** Ids of kill switches that no longer hold. */
@@ -69,9 +80,10 @@ const clientSchema = z.strictObject({
 })
 export type Client = z.output<typeof clientSchema>
 
-export interface DirectoryContents extends Omit<Directory, 'tenants' | 'grants' | 'lifted' | 'clients'> {
+export interface DirectoryContents extends Omit<Directory, 'tenants' | 'attesters' | 'grants' | 'lifted' | 'clients'> {
   /** All tenants of the deployment: those that do not belong in the zone are left out. */
   tenants: readonly Tenant[]
+  attesters?: readonly Attester[]
   /** Of all tenants, like `clients`: those of others are left out. */
   grants?: readonly Grant[]
   lifted?: readonly string[]
@@ -82,20 +94,27 @@ const TYP = 'aegis-directory+jwt'
 const JWS_CHARACTERS_MAX = 16 * 1024 * 1024
 
 /** @throws Error with one line a fault, when a tenant or issuer contradicts the deployment */
-export function buildDirectory({ tenants, grants = [], lifted = [], clients = [], ...contents }: DirectoryContents): Directory {
+export function buildDirectory({
+  tenants,
+  attesters = [],
+  grants = [],
+  lifted = [],
+  clients = [],
+  ...contents
+}: DirectoryContents): Directory {
   const { zone, zones, issuers } = contents
-  const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones)]
+  const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones), ...checkAttesters(attesters, zones)]
   if (!Object.hasOwn(zones, zone)) faults.push(`no zone ${zone}, there are ${Object.keys(zones).join(', ')}`)
   if (faults.length > 0) throw new Error(faults.join('\n'))
   const listed = tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
   const byId = new Map(listed.map((tenant) => [tenant.id, tenant]))
   const ofTenants = <T extends { tenant: string }>(entries: readonly T[]) => entries.filter(({ tenant }) => byId.has(tenant))
-  return { ...contents, tenants: byId, grants: ofTenants(grants), lifted, clients: ofTenants(clients) }
+  return { ...contents, tenants: byId, attesters, grants: ofTenants(grants), lifted, clients: ofTenants(clients) }
 }
 
 /** @returns a compact JWS: the object that the bucket holds */
 export function signDirectory(directory: Directory, signer: Signer): Promise<string> {
-  const { zone, seq, notBeforeMs, notAfterMs, zones, tenants, issuers, grants, lifted, clients } = directory
+  const { zone, seq, notBeforeMs, notAfterMs, zones, tenants, issuers, attesters, grants, lifted, clients } = directory
   const payload: Payload = {
     v: 1,
     zone,
@@ -105,6 +124,8 @@ export function signDirectory(directory: Directory, signer: Signer): Promise<str
     zones: Object.fromEntries(Object.entries(zones).map(([id, regions]) => [id, [...regions]])),
     tenants: [...tenants.values()].map(({ homeRegion, ...tenant }) => ({ ...tenant, home_region: homeRegion })),
     issuers: [...issuers],
+    // Left out when empty, as in directories from before there were any.
+    ...(attesters.length > 0 && { attesters: [...attesters] }),
     grants: [...grants],
     lifted: [...lifted],
     clients: [...clients],
@@ -125,13 +146,18 @@ export function verifyDirectory(jws: string, expected: Expected): Directory & { 
     const path = parsed.error.issues[0]?.path.join('.')
     throw new TrustError('malformed', `the directory has not the expected shape at ${path}`, { cause: parsed.error })
   }
-  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, grants, lifted, clients } = parsed.data
+  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, attesters = [], grants, lifted, clients } = parsed.data
   checkScope('directory', { zone, seq, notBeforeMs, notAfterMs }, expected)
   const tenants = parsed.data.tenants.map(({ home_region: homeRegion, ...tenant }): Tenant => ({ ...tenant, homeRegion }))
-  const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones), ...strangers(tenants, zone)]
+  const faults = [
+    ...checkTenants(tenants, zones),
+    ...checkIssuers(issuers, zones),
+    ...checkAttesters(attesters, zones),
+    ...strangers(tenants, zone),
+  ]
   if (faults.length > 0) throw new TrustError('malformed', `the directory contradicts itself: ${faults.join('; ')}`)
   const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]))
-  return { zone, seq, notBeforeMs, notAfterMs, zones, tenants: byId, issuers, grants, lifted, clients, digest: sha256(jws) }
+  return { zone, seq, notBeforeMs, notAfterMs, zones, tenants: byId, issuers, attesters, grants, lifted, clients, digest: sha256(jws) }
 }
 
 const payloadSchema = z.strictObject({
@@ -149,6 +175,7 @@ const payloadSchema = z.strictObject({
     }),
   ),
   issuers: z.array(issuerSchema),
+  attesters: z.array(attesterSchema).optional(),
   grants: z.array(grantSchema),
   lifted: z.array(z.string().min(1)),
   clients: z.array(clientSchema),
@@ -164,6 +191,17 @@ function checkIssuers(issuers: readonly Issuer[], zones: Readonly<Record<string,
     if (keys.some(({ kid }) => removed.includes(kid))) faults.push(`issuer ${iss}: lists a key that was removed`)
     const regions = Object.hasOwn(zones, zone) ? zones[zone] : undefined
     return regions?.includes(region) ? faults : [...faults, `issuer ${iss}: region ${region} is not in zone ${zone}`]
+  })
+}
+
+/** A region twice, or in a zone that is not its own, could attest what left another one. */
+function checkAttesters(attesters: readonly Attester[], zones: Readonly<Record<string, readonly string[]>>): string[] {
+  const seen = new Set<string>()
+  return attesters.flatMap(({ region, zone }) => {
+    const faults = seen.has(region) ? [`attester ${region}: named twice`] : []
+    seen.add(region)
+    const regions = Object.hasOwn(zones, zone) ? zones[zone] : undefined
+    return regions?.includes(region) ? faults : [...faults, `attester ${region}: is not in zone ${zone}`]
   })
 }
 

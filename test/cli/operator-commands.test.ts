@@ -145,6 +145,19 @@ describe('kill, kills, lift', () => {
     expect(fabric.seen).toHaveLength(1)
   })
 
+  test.each([
+    ['agent', 'rouge-agent', true],
+    ['agent', 'rogue-agent', false],
+    ['tool', 'e-mail', true],
+    ['tenant', 'acme-eu', false],
+    ['region', 'eu-west-9', true],
+    ['token', 'any', false],
+  ] as const)('what a switch names is looked up: %s %s is doubted: %s', async (type, id, doubted) => {
+    answer = () => ({ status: 201, body: { id: 'kill-1' } })
+    await expect(kill({ stateDir: fabric.stateDir, type, id, reason: 'r' }, out)).resolves.toBe(0)
+    expect(lines.some((line) => line.startsWith('ATTENTION'))).toBe(doubted)
+  })
+
   test('lists kill switches', async () => {
     answer = () => ({ status: 200, body: thrown })
     await kills({ stateDir: fabric.stateDir }, out)
@@ -180,22 +193,29 @@ describe('kill, kills, lift', () => {
 
 describe('promote', () => {
   const order = { tenant: 'clinic-eu', region: 'eu-central-1' }
-  const run = (homeLost = false) => promote({ stateDir: fabric.stateDir, ...order, homeLost }, out)
+  const run = (homeLost = false) => promote({ stateDir: fabric.stateDir, ...order, homeLost, patienceMs: 0 }, out)
+  const serves = { status: 200, body: { homes: [{ tenant: 'clinic-eu', active_region: 'eu-central-1', serves: true }] } }
   const elsewhere = refusal(409, 'held_elsewhere', { region: 'eu-west-1' })
 
   test('the active region, which the other names, releases the tenant', async () => {
-    answer = ({ region }) => (region === 'eu-west-1' ? { status: 201, body: { ...order, epoch: 4 } } : elsewhere)
+    answer = ({ region, method }) => {
+      if (method === 'GET') return serves
+      return region === 'eu-west-1' ? { status: 201, body: { ...order, epoch: 4 } } : elsewhere
+    }
     await expect(run()).resolves.toBe(0)
-    expect(fabric.seen.map(({ region, path, token, body }) => [region, path, token, body])).toEqual(
+    expect(fabric.seen.slice(0, 2).map(({ region, path, token, body }) => [region, path, token, body])).toEqual(
       ['eu-central-1', 'eu-west-1'].map((region) => [region, '/v1/promotions', 'failover', { ...order, home_lost: false }]),
     )
     expect(lines).toEqual(['clinic-eu is served by eu-central-1, epoch 4: released by eu-west-1'])
   })
 
   test('with --home-lost the target region writes, and nobody else is asked', async () => {
-    answer = () => ({ status: 201, body: { ...order, epoch: 5 } })
+    answer = ({ method }) => (method === 'GET' ? serves : { status: 201, body: { ...order, epoch: 5, home_lost: true } })
     await run(true)
-    expect(fabric.seen.map(({ region, body }) => [region, body])).toEqual([['eu-central-1', { ...order, home_lost: true }]])
+    expect(fabric.seen.filter(({ method }) => method === 'POST').map(({ region, body }) => [region, body])).toEqual([
+      ['eu-central-1', { ...order, home_lost: true }],
+    ])
+    expect(fabric.seen.every(({ region }) => region === 'eu-central-1')).toBe(true)
     expect(lines[0]).toBe('clinic-eu is served by eu-central-1, epoch 5: on your word that the former region is lost')
   })
 
@@ -205,9 +225,22 @@ describe('promote', () => {
   })
 
   test('says so when the region serves the tenant already', async () => {
-    answer = () => ({ status: 201, body: { ...order, epoch: 2 } })
+    answer = ({ method }) => (method === 'GET' ? serves : { status: 201, body: { ...order, epoch: 2, home_lost: false } })
     await run()
-    expect(lines).toEqual(['clinic-eu is served by eu-central-1, epoch 2: as before'])
+    await run(true)
+    expect(lines).toEqual(Array.from({ length: 2 }, () => 'clinic-eu is served by eu-central-1, epoch 2: as before'))
+  })
+
+  test('says so when the region does not serve the tenant in the end', async () => {
+    const not = { status: 200, body: { homes: [{ tenant: 'clinic-eu', active_region: 'eu-central-1', serves: false }] } }
+    answer = ({ method }) => (method === 'GET' ? not : { status: 201, body: { ...order, epoch: 5, home_lost: true } })
+    await expect(run(true)).resolves.toBe(1)
+    expect(lines[1]).toBe('eu-central-1 does not serve it yet; aegis status shows when it does')
+  })
+
+  test('refuses when the active region was left out of the start, and says what else there is', async () => {
+    answer = () => refusal(409, 'held_elsewhere', { region: 'eu-north-1' })
+    await expect(run()).rejects.toThrow(/eu-north-1 serves the tenant and does not run here.*--home-lost/)
   })
 
   test('refuses to be sent around', async () => {

@@ -37,7 +37,7 @@ const release: Release = {
   seq: 7,
   revision: 'abc',
   documents: { tenants: [], tools: {}, agents: [], clients: [], classes: {} },
-  standing: { issuers, lifted: ['kill-1'], grants: [] },
+  standing: { issuers, attesters: [], lifted: ['kill-1'], grants: [] },
   zones: new Map(),
   publishedAtMs: 0,
 }

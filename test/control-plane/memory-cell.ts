@@ -1,4 +1,5 @@
 import type { Cell } from '../../runtime/control-plane/cell.ts'
+import type { Attester } from '../../runtime/policy/directory.ts'
 import type { PublicJwk } from '../../runtime/policy/trust.ts'
 import type { Pointer } from '../../runtime/state/pointers.ts'
 
@@ -8,6 +9,8 @@ export interface MemoryCell extends Cell {
   /** By region and ring: its own replica of the global table. */
   pointers: Map<string, Pointer>
   key: PublicJwk
+  /** Undefined: its KMS does not show the keys that attest. */
+  attester: Attester | undefined
   /** Makes everything reject, as when the region is lost. */
   down: boolean
   /** What a faulty bucket does with an object. */
@@ -23,6 +26,7 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     bucket: new Map(),
     pointers: new Map(),
     key,
+    attester: undefined,
     down: false,
     spoil: undefined,
     log: [],
@@ -37,13 +41,9 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
         if (kept !== undefined) cell.bucket.set(name, kept)
       },
     },
-    async readPointer(ring) {
-      await reach('read pointer')
-      return cell.pointers.get(at(region, ring))
-    },
     async readPointers(of) {
-      await reach(`read pointers of ${of}`)
-      return [...cell.pointers.values()].filter((pointer) => pointer.region === of)
+      await reach(of === region ? 'read pointer' : `read pointers of ${of}`)
+      return { stable: cell.pointers.get(at(of, 'stable')), candidate: undefined }
     },
     async writePointer(pointer) {
       await reach('move pointer')
@@ -52,6 +52,10 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     async readIssuer() {
       await reach('read key')
       return { iss: `https://${region}.aegis.example`, region, zone, keys: [cell.key] }
+    },
+    async readAttester() {
+      if (cell.down || cell.attester === undefined) throw new Error(`${region} shows no attestation keys`)
+      return cell.attester
     },
   }
   const reach = async (what: string) => {

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { DocumentsRefusedError, type Publisher, publisher, UnknownKeyError } from '../../runtime/control-plane/publisher.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { verifyBundle } from '../../runtime/policy/bundle.ts'
-import { signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
+import { type Attester, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
 import { type Documents, loadDocuments } from '../../runtime/policy/documents.ts'
 import { bundleKey, directoryKey, type Pointer } from '../../runtime/state/pointers.ts'
 import { testKey, trustIn } from '../support/policy.ts'
@@ -170,6 +170,34 @@ describe('a region that fails', () => {
     cell('eu-central-1').down = false
     await plane.reconcile()
     expect(issuersAt('us-east-1').map(({ region }) => region)).toContain('eu-central-1')
+  })
+
+  test('keeps the keys that its attestations are checked by, and shows new ones at once', async () => {
+    const attester = (name: string): Attester => {
+      const key = (purpose: string) => testKey(`${purpose}-${name}`).jwk
+      return { region: 'eu-central-1', zone: 'eu', approval: key('approval'), data_protection: key('dpo') }
+    }
+    const [first, second] = [attester('first'), attester('second')]
+    await plane.publish()
+    expect(directoryAt('us-east-1').attesters).toEqual([])
+    cell('eu-central-1').attester = first
+    await plane.reconcile()
+    expect(directoryAt('us-east-1').attesters).toEqual([first])
+    cell('eu-central-1').attester = undefined
+    plane = rebuilt()
+    await plane.publish()
+    expect(directoryAt('us-east-1').attesters).toEqual([first])
+    const { seq } = directoryAt('us-east-1')
+    await plane.reconcile()
+    expect(directoryAt('us-east-1').seq).toBe(seq)
+    cell('eu-central-1').attester = second
+    await plane.reconcile()
+    expect(directoryAt('us-east-1').attesters).toEqual([second])
+    cell('eu-central-1').attester = undefined
+    nowMs += MAX_AGE_MS
+    plane = rebuilt()
+    await plane.publish()
+    expect(directoryAt('us-east-1').attesters).toEqual([])
   })
 
   test('refuses issuers from a directory that this control plane has not signed', async () => {
@@ -427,9 +455,9 @@ describe('removal of a token key in an emergency', () => {
     for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = true
     await plane.removeKey('us-east-1', 'token-us')
     for (const region of ['eu-west-1', 'eu-central-1']) cell(region).down = false
-    const { readPointer } = cell('us-east-1')
-    cell('us-east-1').readPointer = async () => {
-      cell('us-east-1').readPointer = readPointer
+    const { readPointers } = cell('us-east-1')
+    cell('us-east-1').readPointers = async () => {
+      cell('us-east-1').readPointers = readPointers
       throw new Error('us-east-1 is away')
     }
     plane = rebuilt()

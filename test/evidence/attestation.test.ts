@@ -1,6 +1,7 @@
 import { sign } from 'node:crypto'
 import fc from 'fast-check'
 import {
+  type ArrivedExport,
   type AttestationFault,
   type AttestationKeys,
   type ExpectedExport,
@@ -178,10 +179,23 @@ test.each(['', 'null', '[]', '{}', '{"payloadType":"a","payload":"!","signatures
 )
 
 describe('on arrival', () => {
-  const { source: _source, ...arriving } = expected
+  const arriving: ArrivedExport = { destination: { zone: 'us', region: 'us-east-1' }, dataClasses: ['health_record'], records: 2, nowMs }
   test('the keys of the region that it names prove it', () => {
     const published = new Map([['eu-west-1', { ...keys, zone: 'eu' }]])
     expect(verifyArrivingAttestation(text, published, arriving)).toEqual([])
+  })
+
+  test.each<[AttestationFault, Partial<ArrivedExport>]>([
+    ['wrong_destination', { destination: { zone: 'us', region: 'us-west-2' } }],
+    ['wrong_destination', { destination: { zone: 'apac', region: 'us-east-1' } }],
+    ['wrong_source', { destination: { zone: 'eu', region: 'us-east-1' } }],
+    ['classes_not_covered', { dataClasses: ['health_record', 'iban'] }],
+    ['records_over_limit', { records: 4 }],
+    ['not_yet_valid', { nowMs: nowMs - 60_000 }],
+    ['expired', { nowMs: nowMs + 300_000 }],
+  ])('refuses what is not the attested export: %s', (fault, change) => {
+    const published = new Map([['eu-west-1', { ...keys, zone: 'eu' }]])
+    expect(verifyArrivingAttestation(text, published, { ...arriving, ...change })).toEqual([fault])
   })
 
   test("refuses a region that is not published, another region's keys, and another zone", async () => {

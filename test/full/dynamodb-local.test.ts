@@ -9,7 +9,7 @@ import {
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { type Stores, startStores } from '../../runtime/fabric/stores/region-stores.ts'
 import { regionalHighWater } from '../../runtime/state/high-water.ts'
-import { readPointer, writePointer } from '../../runtime/state/pointers.ts'
+import { readPointers, writePointer } from '../../runtime/state/pointers.ts'
 import { dynamo, eventually, SECRET, table } from '../fabric/stores/support.ts'
 import { type ForeignServer, startForeignServer } from './support/foreign-server.ts'
 import { suiteNeeding } from './support/needs.ts'
@@ -115,8 +115,8 @@ suite('DynamoDB Local', () => {
       updatedAt: 1,
     }
     await writePointer(home, 'shared', pointer)
-    await eventually('the pointer arrives', async () => (await readPointer(far, 'shared', FAR, 'stable')) !== undefined)
-    expect(await readPointer(far, 'shared', FAR, 'stable')).toEqual(pointer)
+    await eventually('the pointer arrives', async () => (await readPointers(far, 'shared', FAR, 'stable')).stable !== undefined)
+    expect((await readPointers(far, 'shared', FAR, 'stable')).stable).toEqual(pointer)
   })
 
   test('converges on one item after both regions wrote it while apart', async () => {

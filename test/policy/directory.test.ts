@@ -1,6 +1,13 @@
 import { describe, expect, test } from '@jest/globals'
 import type { Tenant } from '../../runtime/model/zones.ts'
-import { buildDirectory, type DirectoryContents, type Issuer, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
+import {
+  type Attester,
+  buildDirectory,
+  type DirectoryContents,
+  type Issuer,
+  signDirectory,
+  verifyDirectory,
+} from '../../runtime/policy/directory.ts'
 import { loadDocuments } from '../../runtime/policy/documents.ts'
 import { signCompact } from '../../runtime/policy/jws.ts'
 import { checkTenants } from '../../runtime/policy/tenants.ts'
@@ -11,6 +18,7 @@ const zones = { eu: ['eu-west-1', 'eu-central-1'], us: ['us-east-1'], apac: ['ap
 const issuers: Issuer[] = Object.entries(zones).flatMap(([zone, regions]) =>
   regions.map((region) => ({ iss: `https://${region}.aegis.example`, region, zone, keys: [testKey(region).jwk] })),
 )
+const attester: Attester = { region: 'us-east-1', zone: 'us', approval: testKey('approval').jwk, data_protection: testKey('dpo').jwk }
 const { tenants } = loadDocuments('demo')
 const contents: DirectoryContents = { zone: 'eu', seq: 3, notBeforeMs: 1000, notAfterMs: 2000, zones, tenants, issuers }
 const expected = { trust: trustIn(key), zone: 'eu', nowMs: 1500, minSeq: 3 }
@@ -31,6 +39,14 @@ describe('a signed directory', () => {
     expect(directory.issuers).toEqual(issuers)
     expect(directory.zones).toEqual(zones)
     expect(directory.digest).toMatch(/^[0-9a-f]{64}$/)
+  })
+
+  test('lists the attestation keys that are known, and none where there are none', async () => {
+    const read = async (more: Partial<DirectoryContents>) =>
+      verifyDirectory(await signDirectory(buildDirectory({ ...contents, ...more }), key.signer), expected).attesters
+    expect(await read({ attesters: [attester] })).toEqual([attester])
+    expect(await read({})).toEqual([])
+    expect(() => buildDirectory({ ...contents, attesters: [attester, attester] })).toThrow(/attester us-east-1: named twice/)
   })
 
   test.each([
@@ -76,6 +92,9 @@ describe('refuses what is signed and contradicts itself', () => {
     ['an issuer in a zone that is not its own', { issuers: [{ ...issuers[0], zone: 'us' }] }],
     ['an issuer with a private key', { issuers: [{ ...issuers[0], keys: [{ ...key.jwk, d: key.jwk.x }] }] }],
     ['an issuer that lists a removed key', { issuers: [{ ...issuers[0], removed: ['eu-west-1'] }] }],
+    ['an attester twice', { attesters: [attester, attester] }],
+    ['an attester in a zone that is not its own', { attesters: [{ ...attester, zone: 'eu' }] }],
+    ['an attester with one key', { attesters: [{ ...attester, data_protection: undefined }] }],
     ['a grant of an unknown shape', { grants: [{}] }],
     ['a seq of 0', { seq: 0 }],
   ])('%s', async (_, change) => {

@@ -1,5 +1,5 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
-import { type Pointer, readPointer, readPointers, writePointer } from '../../runtime/state/pointers.ts'
+import { type Candidate, type Pointer, readPointers, writeCandidate, writePointer } from '../../runtime/state/pointers.ts'
 import { type TestTables, testTables } from '../support/dynamodb.ts'
 
 let tables: TestTables
@@ -18,12 +18,33 @@ const pointer: Pointer = {
   updatedAt: 1_700_000_000_000,
 }
 
-test('a pointer is read back as it was written, per region and ring', async () => {
+const candidate: Candidate = {
+  region: 'eu-west-1',
+  rollout: 'r1',
+  bundleDigest: 'c'.repeat(64),
+  bundleSeq: 9,
+  sharePercent: 10,
+  compare: true,
+  withdrawn: false,
+  updatedAt: 1_700_000_000_001,
+}
+
+const read = (region: string) => readPointers(tables.client, 'global', region, 'stable')
+
+test('a pointer and a candidate are read back as they were written, per region', async () => {
   await writePointer(tables.client, 'global', pointer)
-  await writePointer(tables.client, 'global', { ...pointer, ring: 'canary', bundleSeq: 9 })
-  expect(await readPointer(tables.client, 'global', 'eu-west-1', 'stable')).toEqual(pointer)
-  expect(await readPointer(tables.client, 'global', 'us-east-1', 'stable')).toBeUndefined()
-  expect((await readPointers(tables.client, 'global', 'eu-west-1')).map(({ bundleSeq }) => bundleSeq).sort()).toEqual([3, 9])
+  expect(await read('eu-west-1')).toEqual({ stable: pointer, candidate: undefined })
+  await writeCandidate(tables.client, 'global', candidate)
+  expect(await read('eu-west-1')).toEqual({ stable: pointer, candidate })
+  expect(await read('us-east-1')).toEqual({ stable: undefined, candidate: undefined })
+})
+
+test('a malformed candidate does not keep a region from its pointer', async () => {
+  await writePointer(tables.client, 'global', { ...pointer, region: 'eu-north-1' })
+  await writeCandidate(tables.client, 'global', { ...candidate, region: 'eu-north-1', sharePercent: 101 })
+  const { stable, candidate: found, candidateFault } = await read('eu-north-1')
+  expect([stable?.bundleSeq, found]).toEqual([3, undefined])
+  expect(candidateFault).toMatch(/is over 100/)
 })
 
 test.each([
@@ -44,5 +65,5 @@ test.each([
   }
   const kept = Object.fromEntries(Object.entries(item).filter(([, value]) => value !== undefined)) as never
   await tables.client.send(new PutItemCommand({ TableName: 'global', Item: kept }))
-  await expect(readPointer(tables.client, 'global', 'us-east-1', 'stable')).rejects.toThrow('malformed')
+  await expect(read('us-east-1')).rejects.toThrow('malformed')
 })

@@ -20,7 +20,7 @@ import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
 import type { Dialer, DialRequest, DialResponse, Resolver, Signer } from '../../runtime/model/ports.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { packBundle, verifyBundle } from '../../runtime/policy/bundle.ts'
-import { buildDirectory, type Directory, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
+import { type Attester, buildDirectory, type Directory, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
 import { bundleData, type Documents, loadDocuments, revisionOf } from '../../runtime/policy/documents.ts'
 import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
 import { grantsFor } from '../../runtime/policy/grants.ts'
@@ -61,6 +61,8 @@ export interface Issue {
   nowMs?: number
   maxAgeMs?: number
   signer?: Signer
+  /** Of a directory only. */
+  attesters?: readonly Attester[]
 }
 
 /** A signed bundle of the demo's documents for a zone, as a publisher makes it. */
@@ -78,7 +80,8 @@ export async function signedBundle(trust: TestTrust, { zone, seq = 1, nowMs = Da
 }
 
 /** A signed directory of the demo's tenants for a zone, with every region as issuer. */
-export async function signedDirectory(trust: TestTrust, { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer }: Issue) {
+export async function signedDirectory(trust: TestTrust, issue: Issue) {
+  const { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer, attesters = [] } = issue
   const issuers = regionsOf(deployment).map(({ region, zone }) => ({
     iss: names.regionUrl(region),
     region,
@@ -94,16 +97,17 @@ export async function signedDirectory(trust: TestTrust, { zone, seq = 1, nowMs =
     zones,
     tenants,
     issuers,
+    attesters,
     grants: grantsFor(documents.agents, documents.tenants, zones, nowMs),
     clients: documents.clients,
   })
   return signDirectory(directory, signer ?? testSigner(trust.control))
 }
 
-export async function activePolicy(trust: TestTrust, zone: string): Promise<ActivePolicy> {
+export async function activePolicy(trust: TestTrust, zone: string, attesters: readonly Attester[] = []): Promise<ActivePolicy> {
   const expected = { trust: trust.trust, zone, nowMs: Date.now(), minSeq: 0 }
   const bundle = await verifyBundle(await signedBundle(trust, { zone }), expected)
-  const directory = verifyDirectory(await signedDirectory(trust, { zone }), expected)
+  const directory = verifyDirectory(await signedDirectory(trust, { zone, attesters }), expected)
   return activePolicyOf(bundle, directory, await loadEvaluator(bundle.wasm))
 }
 

@@ -59,8 +59,7 @@ async function makeCall(fabric: RunningFabric, call: DemoCall, zoneOf: Walking['
     .then((token) => callGateway(fabric, { entrance, token, ...request }))
     .catch((error: Error) => error)
   const elapsedMs = performance.now() - startedAt
-  const judged =
-    answer instanceof Error ? { got: `no answer: ${answer.message}`, ok: false, region: undefined } : judge(answer, call.expected, zoneOf)
+  const judged = answer instanceof Error ? { got: answer.message, ok: false, region: undefined } : judge(answer, call.expected, zoneOf)
   const { got, ok, region } = judged
   return {
     ok,

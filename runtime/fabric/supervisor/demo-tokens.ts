@@ -3,13 +3,14 @@ import { cellNames, publicNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
 import { signAccessToken } from '../../identity/access-token.ts'
 import { type KmsSigner, kmsSigner } from '../../identity/kms-signer.ts'
+import type { Tenant } from '../../model/zones.ts'
 import { agentIds } from '../../policy/agent-document.ts'
 import type { Documents } from '../../policy/documents.ts'
 import { demoClaims } from './tokens.ts'
 
 export interface TokenOrder {
   agent: string
-  /** Region that issues it. Default: the tenant's home, or the first that runs. */
+  /** Region that issues it. Default: the tenant's home; where that was left out of the start, the first of its zone that runs. */
   issuerRegion?: string | undefined
   /** Claims in place of those that the agent would get: what attacks are tried with. */
   aud?: string | undefined
@@ -59,7 +60,8 @@ export function demoTokens(deployment: Deployment, documents: Documents, { serve
   const issue = async ({ agent, issuerRegion, aud, zone }: TokenOrder) => {
     const tenant = tenants.get(tenantOfAgent.get(agent) ?? '')
     if (tenant === undefined) throw new Error(`no document names agent ${JSON.stringify(agent)}`)
-    const issuer = issuerRegion ?? tenant.homeRegion ?? served[0]?.region ?? ''
+    const issuer = issuerRegion ?? issuerOf(tenant, served)
+    if (issuer === undefined) throw new Error(`no region of zone ${tenant.zone} runs here`)
     const claims = demoClaims({ agentId: agent, tenant, issuerRegion: issuer, nowMs: Date.now() }, names)
     return signAccessToken({ ...claims, ...(aud !== undefined && { aud }), ...(zone !== undefined && { zone }) }, await signerOf(issuer))
   }
@@ -67,10 +69,8 @@ export function demoTokens(deployment: Deployment, documents: Documents, { serve
   return {
     issue,
     async refresh() {
-      const running = (region: string | null) => region === null || served.some((cell) => cell.region === region)
-      const agents = [...tenantOfAgent].filter(([, tenant]) => running(tenants.get(tenant)?.homeRegion ?? null)).map(([agent]) => agent)
       await Promise.all(
-        agents.map(async (agent) => {
+        [...tenantOfAgent.keys()].map(async (agent) => {
           const token = await issue({ agent }).catch(() => undefined)
           if (token !== undefined) held[agent] = token
         }),
@@ -78,6 +78,15 @@ export function demoTokens(deployment: Deployment, documents: Documents, { serve
       return { ...held }
     },
   }
+}
+
+/** @returns undefined when no region of the tenant's zone runs */
+export function issuerOf(
+  { homeRegion, zone, binding }: Pick<Tenant, 'homeRegion' | 'zone' | 'binding'>,
+  served: Cells['served'],
+): string | undefined {
+  const possible = binding === 'none' ? served : served.filter((cell) => cell.zone === zone)
+  return (possible.find(({ region }) => region === homeRegion) ?? possible[0])?.region
 }
 
 const STAND_IN = { accessKeyId: 'local', secretAccessKey: 'local' }

@@ -167,7 +167,17 @@ async function startParts(surroundings: Surroundings, options: FabricOptions, ma
     await worldUp
     await link.untilHealth((health) => isSettled(health, plan.served), SETTLE_MS[options.profile])
   })
-  await step('homes of region-bound tenants', () => untilHomesServe(plan, report))
+  await step('homes of region-bound tenants', () =>
+    untilHomesServe(
+      {
+        tenants: documents.tenants.filter(({ binding }) => binding === 'region'),
+        served: plan.served,
+        operator: (region) => `http://127.0.0.1:${plan.ports.operator[region]}`,
+        token: operatorTokens(outside.issuer, []).operator_tokens.viewer,
+      },
+      report,
+    ),
+  )
   return { cells, controlPlane, cuts, events, link, children, publishToken }
 }
 

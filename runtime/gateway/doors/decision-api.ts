@@ -2,7 +2,7 @@ import type { FastifyInstance } from 'fastify'
 import type { JsonObject, ToolCall } from '../../model/call.ts'
 import { AegisError } from '../../model/codes.ts'
 import type { Enforcer } from '../enforcer.ts'
-import { CALL_DEPTH_MAX, isObject, openDoor, parseBody, toolCall } from './http-call.ts'
+import { attestationIn, CALL_DEPTH_MAX, isObject, openDoor, parseBody, toolCall } from './http-call.ts'
 import { endOfTurn } from './turn.ts'
 
 const FIELDS = new Set(['tool', 'action', 'arguments', 'chain', 'approval', 'idempotency_key'])
@@ -13,7 +13,7 @@ export function decisionApi(enforcer: Enforcer) {
     openDoor(app, 'decision_api', enforcer)
     app.post('/v1/decisions', async (request, reply) => {
       await endOfTurn()
-      const { verdict, redeemed, recorded } = await enforcer.decide(request.arrival, parseDecisionCall(request.body))
+      const { verdict, redeemed, recorded } = await enforcer.decide(request.arrival, parseDecisionCall(request.body, request.headers))
       // An approval was used up for this answer: it leaves with its evidence on disk, like a forwarded call.
       if (redeemed) await recorded()
       return reply.send(verdict)
@@ -21,7 +21,7 @@ export function decisionApi(enforcer: Enforcer) {
   }
 }
 
-function parseDecisionCall(body: unknown): ToolCall {
+function parseDecisionCall(body: unknown, headers: Record<string, unknown>): ToolCall {
   // One level more than the arguments: the envelope.
   const value = parseBody(body, CALL_DEPTH_MAX + 1)
   const unknown = Object.keys(value).find((key) => !FIELDS.has(key))
@@ -40,6 +40,7 @@ function parseDecisionCall(body: unknown): ToolCall {
     ...(chain !== undefined && { chain }),
     ...(approval !== undefined && { approval }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...attestationIn(headers),
   })
 }
 

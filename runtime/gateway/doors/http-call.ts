@@ -4,6 +4,7 @@ import type { DoorName, JsonObject, JsonValue, ToolCall } from '../../model/call
 import { AegisError } from '../../model/codes.ts'
 import { parseStrictJson, StrictJsonError } from '../../model/strict-json.ts'
 import type { Arrival } from '../arrival.ts'
+import { ATTESTATION_HEADER } from '../attestation-header.ts'
 import type { Enforcer } from '../enforcer.ts'
 import type { Credentials } from '../stages/authenticate.ts'
 
@@ -104,6 +105,12 @@ export function toolCall(call: ToolCall): ToolCall {
   return call
 }
 
+/** The permission with which a call left another zone, as it came. */
+export function attestationIn(headers: Record<string, unknown>): { attestation?: string } {
+  const carried = headers[ATTESTATION_HEADER]
+  return typeof carried === 'string' ? { attestation: carried } : {}
+}
+
 // Fastify keeps the first or joins the values where a header comes twice; a proxy in front may pick the other one.
 const SINGLE_HEADERS = new Set([
   'authorization',
@@ -117,6 +124,7 @@ const SINGLE_HEADERS = new Set([
   'aegis-chain',
   'aegis-approval',
   'aegis-idempotency-key',
+  ATTESTATION_HEADER,
 ])
 
 function refuseAmbiguousHeaders({ raw, headers, server }: FastifyRequest): void {

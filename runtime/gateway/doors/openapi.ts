@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { ERRORS, REASONS } from '../../model/codes.ts'
 import { OUTCOMES } from '../../model/verdict.ts'
+import { ATTESTATION_CHARACTERS_MAX, ATTESTATION_HEADER } from '../attestation-header.ts'
 import { CALL_BYTES_MAX } from './http-call.ts'
 
 /** `GET /openapi.json`: what this gateway answers, in OpenAPI 3.1. Codes come from where they are declared. */
@@ -108,6 +109,15 @@ const error = {
   },
 }
 
+const attestation = {
+  name: ATTESTATION_HEADER,
+  in: 'header',
+  required: false,
+  schema: { ...text, maxLength: ATTESTATION_CHARACTERS_MAX },
+  description:
+    'Of a call that a gateway of another zone forwards: the permission of its export, a DSSE envelope in base64url. It has to cover what arrives.',
+}
+
 /** One response for each status that an error code has, listing the codes. */
 function errorResponses() {
   const codesOf = Map.groupBy(Object.entries(ERRORS), ([, { status }]) => status)
@@ -134,6 +144,7 @@ function openApi(version: string) {
       '/v1/decisions': {
         post: {
           summary: 'Decide a call. Advises: its caller executes the call, or does not.',
+          parameters: [attestation],
           requestBody: { required: true, content: json(ref('ToolCall')) },
           responses: { 200: { description: 'a verdict, whatever it says', content: json(ref('Verdict')) }, ...errorResponses() },
         },
@@ -190,7 +201,7 @@ function openApi(version: string) {
       '/v1/tools/{tool}/{action}': {
         post: {
           summary: 'Decide a call and forward it when it is allowed. The body is the arguments.',
-          parameters: ['tool', 'action'].map((name) => ({ name, in: 'path', required: true, schema: text })),
+          parameters: [...['tool', 'action'].map((name) => ({ name, in: 'path', required: true, schema: text })), attestation],
           requestBody: { required: true, content: json({ type: 'object' }) },
           responses: {
             default: { description: "the tool's own status and body, with headers `aegis-decision` and `aegis-decision-id`" },

@@ -4,7 +4,7 @@ import type { Dialer } from '../../model/ports.ts'
 import type { Arrival } from '../arrival.ts'
 import type { Enforcer } from '../enforcer.ts'
 import { type Answer, carry } from './carry.ts'
-import { openDoor, parseBody, toolCall } from './http-call.ts'
+import { attestationIn, openDoor, parseBody, toolCall } from './http-call.ts'
 import { endOfTurn } from './turn.ts'
 import type { CredentialSource } from './upstream.ts'
 
@@ -62,6 +62,7 @@ function parseToolCall({ tool, action }: ToolParams, body: unknown, headers: Rec
     ...(chain !== undefined && { chain }),
     ...(approval !== undefined && { approval }),
     ...(idempotencyKey !== undefined && { idempotencyKey }),
+    ...attestationIn(headers),
   })
 }
 

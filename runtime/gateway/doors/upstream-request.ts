@@ -3,6 +3,7 @@ import { AegisError } from '../../model/codes.ts'
 import type { DialRequest } from '../../model/ports.ts'
 import type { Route } from '../../model/verdict.ts'
 import { pointerSegments } from '../../policy/arguments.ts'
+import { ATTESTATION_HEADER } from '../attestation-header.ts'
 import { canonicalUrl } from '../net/destination.ts'
 
 /** What leaves, without the limits of the connection. */
@@ -14,6 +15,8 @@ export interface Leaving {
   arguments: JsonObject
   route: Route
   decisionId: string
+  /** See `Decided`. */
+  attestation: string | undefined
 }
 
 /** Content is never decoded on its way: asked for plain, and refused otherwise. */
@@ -23,7 +26,10 @@ const PLAIN = { 'accept-encoding': 'identity' }
  * A call of a tool with endpoints: its action below the endpoint, the arguments as JSON.
  * @param credentials headers of the tool's own credentials; none of the gateway's headers gives way to them
  */
-export function toolRequest({ call, arguments: args, route, decisionId }: Leaving, credentials: Record<string, string>): UpstreamRequest {
+export function toolRequest(
+  { call, arguments: args, route, decisionId, attestation }: Leaving,
+  credentials: Record<string, string>,
+): UpstreamRequest {
   return {
     url: new URL(`${route.endpoint.replace(/\/$/, '')}/${encodeURIComponent(call.action)}`),
     method: 'POST',
@@ -34,6 +40,7 @@ export function toolRequest({ call, arguments: args, route, decisionId }: Leavin
       ...PLAIN,
       'aegis-decision-id': decisionId,
       ...keyHeader(call.idempotencyKey),
+      ...attestationHeader(attestation),
     },
     body: Buffer.from(JSON.stringify(args)),
     addresses: route.addresses,
@@ -56,7 +63,7 @@ const FIELD_VALUE = /^[\x20-\x7e]{0,4096}$/
  * @param urlAt JSON Pointer to the destination
  * @throws AegisError malformed_call when the arguments describe no request that may leave; internal_error when they lead elsewhere than the route
  */
-export function webRequest({ call, arguments: args, route }: Leaving, urlAt: string): UpstreamRequest {
+export function webRequest({ call, arguments: args, route, attestation }: Leaving, urlAt: string): UpstreamRequest {
   const method = text(args.method ?? 'GET', 'method')
   if (!METHODS.has(method)) throw new AegisError('malformed_call', 'the method is not one that is forwarded')
   if (args.body !== undefined && BODILESS.has(method)) throw new AegisError('malformed_call', `a ${method} request has no body`)
@@ -70,6 +77,7 @@ export function webRequest({ call, arguments: args, route }: Leaving, urlAt: str
       ...headers,
       ...PLAIN,
       ...keyHeader(call.idempotencyKey),
+      ...attestationHeader(attestation),
     },
     ...(body !== undefined && { body }),
     addresses: route.addresses,
@@ -112,6 +120,10 @@ function keyHeader(key: string | undefined): Record<string, string> {
   if (key === undefined) return {}
   if (!FIELD_VALUE.test(key)) throw new AegisError('malformed_call', 'the idempotency key is no header value')
   return { 'idempotency-key': key }
+}
+
+function attestationHeader(attestation: string | undefined): Record<string, string> {
+  return attestation === undefined ? {} : { [ATTESTATION_HEADER]: attestation }
 }
 
 function lowerCased(headers: Record<string, string>): Record<string, string> {

@@ -56,7 +56,8 @@ async function ready(
   credentials: CredentialSource,
 ): Promise<UpstreamRequest> {
   try {
-    const leaving: Leaving = { call, arguments: leavingArguments(decided), route, decisionId: decided.verdict.decision_id }
+    const { verdict, attestation } = decided
+    const leaving: Leaving = { call, arguments: leavingArguments(decided), route, decisionId: verdict.decision_id, attestation }
     const request = decided.urlAction ? webRequest(leaving, named(urlAt)) : toolRequest(leaving, credentialsOf(decided, credentials))
     await decided.recorded()
     await decided.forwarding()

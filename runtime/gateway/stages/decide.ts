@@ -8,6 +8,7 @@ import type { OpenChain } from '../chains.ts'
 import type { Services } from '../services.ts'
 import { type Aim, aimOf } from './aim.ts'
 import { approvalRequest, digestOf, invalid, mismatch, overrideOf } from './approval.ts'
+import { refusedArrival } from './arrival-attestation.ts'
 import { type Classified, look } from './classify.ts'
 import { destinationIn, type EnrichedCall, enrich } from './enrich.ts'
 import { guard } from './guard.ts'
@@ -27,6 +28,8 @@ export interface Decision {
   route: Route | undefined
   /** What may leave. Undefined when nothing may. */
   payload: Payload | undefined
+  /** The permission that goes along with what leaves, as a header. */
+  attestation: string | undefined
   approval: PendingApproval | undefined
   approvalId: string | null
   /** What was set aside; the door settles or releases it. */
@@ -89,6 +92,8 @@ async function walk(way: Way): Promise<Decision> {
   )
   if (classified === undefined) return way.denied(host('dlp_limit', 'host.dlp'))
   way.dataClasses = classified.scan.classes
+  const unproven = refusedArrival(enriched, classified.scan, policy, services)
+  if (unproven !== undefined) return way.denied(unproven)
   const override = await overrideOf(enriched, services.desk)
   if (override !== undefined && 'refused' in override) return way.denied(override.refused)
   way.approvalId = override?.id ?? null
@@ -147,7 +152,8 @@ async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
   }
   if (enforced === 'deny') return way.ended(judgement, enforced)
   if (enforced === 'approval_needed') return ask(way, { judgement, payload, aim, digest })
-  return forward(way, { judgement, enforced, payload, route: guarded.route, chain, digest }, found)
+  const { route, attestation } = guarded
+  return forward(way, { judgement, enforced, payload, route, attestation, chain, digest }, found)
 }
 
 /** Pauses the call until people have answered. A pending approval reserves nothing. */
@@ -164,6 +170,7 @@ interface Leaving {
   enforced: Outcome
   payload: Payload
   route: Route | undefined
+  attestation: string | undefined
   chain: OpenChain
   digest: string
 }
@@ -174,7 +181,7 @@ interface Leaving {
  */
 async function forward(way: Way, leaving: Leaving, { override, spend }: Found): Promise<Decision | 'changed'> {
   const { enriched, policy, services, decisionId } = way.judging
-  const { payload, route, chain, digest } = leaving
+  const { payload, route, attestation, chain, digest } = leaving
   let { judgement, enforced } = leaving
   const wrong = override === undefined ? undefined : mismatch(override, digest, policy)
   if (wrong !== undefined) return way.denied(wrong)
@@ -200,7 +207,7 @@ async function forward(way: Way, leaving: Leaving, { override, spend }: Found): 
   }
   // Nobody knows whether it was used: what was set aside stays set aside.
   if (consumed === 'unknown') return way.denied(host('approval_unknown', 'host.approval'))
-  return { ...way.ended(judgement, enforced), route, payload, reservation, redeemed: override !== undefined }
+  return { ...way.ended(judgement, enforced), route, payload, attestation, reservation, redeemed: override !== undefined }
 }
 
 function openChain({ enriched, services }: Judging): Promise<OpenChain> {
@@ -260,6 +267,7 @@ class Way {
       dataClasses: this.dataClasses,
       route: undefined,
       payload: undefined,
+      attestation: undefined,
       approval: undefined,
       approvalId: this.approvalId,
       reservation: undefined,

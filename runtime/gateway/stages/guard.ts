@@ -3,6 +3,7 @@ import type { Resolver } from '../../model/ports.ts'
 import type { Outcome, Reason, Route } from '../../model/verdict.ts'
 import type { Roles } from '../../policy/bundle-data.ts'
 import type { Endpoint } from '../active-policy.ts'
+import { attestationHeader } from '../attestation-header.ts'
 import { arePublic } from '../net/public-address.ts'
 import type { Aim } from './aim.ts'
 import type { EnrichedCall } from './enrich.ts'
@@ -33,7 +34,8 @@ export interface Permission {
   policyVersion: string
 }
 
-export type Guarded = { refused: Reason } | { refused: undefined; route: Route | undefined }
+/** @property attestation what goes along with an export that it was needed for */
+export type Guarded = { refused: Reason } | { refused: undefined; route: Route | undefined; attestation: string | undefined }
 
 export interface GuardFacts {
   enforced: Outcome
@@ -52,39 +54,45 @@ export async function guard(facts: GuardFacts, { resolver, exports }: { resolver
   const { registered, destination } = enriched
   if (registered === undefined) return refuse('unregistered_tool', 'the tool or action is not in the signed registry', 'guard.registry')
   if (destination?.ok === false) return refuse(destination.code, destination.message, 'guard.egress')
-  if (enforced === 'deny' || enforced === 'approval_needed') return { refused: undefined, route: undefined }
+  if (enforced === 'deny' || enforced === 'approval_needed') return { refused: undefined, route: undefined, attestation: undefined }
   if (enforced !== 'allow' && !facts.payload.rewritten) return refuse('stage_error', 'the arguments were not rewritten', 'guard.sanitize')
   if (aim === undefined) return refuse('no_endpoint', 'the tool has no endpoint', 'guard.route')
-  const exporting = await refusedExport(facts, aim, exports)
-  return exporting ?? pin(aim.endpoint, resolver)
+  const exporting = await exported(facts, aim, exports)
+  if (exporting.refused !== undefined) return exporting
+  return pin(aim.endpoint, resolver, exporting.attestation)
 }
 
 /** Personal data that would leave the zone in these very arguments; undefined when none would. */
 export function exportOf({ enriched, payload }: Pick<GuardFacts, 'enriched' | 'payload'>, aim: Aim, digest: string): Export | undefined {
   if (!aim.leavesZone) return undefined
-  const found = payload.findings.filter((finding) => isPersonal(finding) && !isAddress(finding, enriched.registered?.action.roles))
-  if (found.length === 0) return undefined
-  return {
-    tenant: enriched.tenant.id,
-    digest,
-    classes: [...new Set(found.map(({ class: name }) => name))].sort(),
-    records: Math.max(
-      ...Map.groupBy(found, ({ class: name }) => name)
-        .values()
-        .map(({ length }) => length),
-    ),
-    destination: { zone: aim.zone, region: aim.endpoint.region },
-  }
+  const personal = personalIn(payload.findings, enriched)
+  if (personal.records === 0) return undefined
+  return { tenant: enriched.tenant.id, digest, ...personal, destination: { zone: aim.zone, region: aim.endpoint.region } }
 }
 
-async function refusedExport(facts: GuardFacts, aim: Aim, exports: ExportGate): Promise<Guarded | undefined> {
+/** What of the findings counts as personal data on its way to another zone. */
+export function personalIn(
+  findings: readonly Finding[],
+  { registered }: Pick<EnrichedCall, 'registered'>,
+): Pick<Export, 'classes' | 'records'> {
+  const found = findings.filter((finding) => isPersonal(finding) && !isAddress(finding, registered?.action.roles))
+  const byClass = Map.groupBy(found, ({ class: name }) => name)
+  return { classes: [...byClass.keys()].sort(), records: Math.max(0, ...byClass.values().map(({ length }) => length)) }
+}
+
+type Exporting = { refused: Reason } | { refused: undefined; attestation: string | undefined }
+
+async function exported(facts: GuardFacts, aim: Aim, exports: ExportGate): Promise<Exporting> {
   const { enriched, permission } = facts
   const leaving = exportOf(facts, aim, permission?.digest ?? '')
-  if (leaving === undefined || enriched.tenant.residency === 'observe') return undefined
+  if (leaving === undefined || enriched.tenant.residency === 'observe') return { refused: undefined, attestation: undefined }
   if (permission?.attestation == null)
     return refuse('residency_export', 'personal data would leave the zone without an attestation', 'guard.residency')
   const covered = await exports.covers(permission.attestation, { ...leaving, ...permission })
-  return covered ? undefined : refuse('attestation_invalid', 'the attestation does not cover this export', 'guard.attestation')
+  if (!covered) return refuse('attestation_invalid', 'the attestation does not cover this export', 'guard.attestation')
+  const attestation = attestationHeader(permission.attestation)
+  if (attestation === undefined) return refuse('attestation_invalid', 'the attestation is too large to go along', 'guard.attestation')
+  return { refused: undefined, attestation }
 }
 
 const isPersonal = ({ class: name }: Finding) => name !== 'ip_address'
@@ -97,7 +105,7 @@ function isAddress({ path, class: name }: Finding, roles: Roles | undefined): bo
 }
 
 /** One resolution, every address checked, and the connection pinned to them: a second answer can change nothing. */
-async function pin({ region, url, host }: Endpoint, resolver: Resolver): Promise<Guarded> {
+async function pin({ region, url, host }: Endpoint, resolver: Resolver, attestation: string | undefined): Promise<Guarded> {
   let addresses: readonly string[]
   try {
     addresses = 'addresses' in host ? host.addresses : await resolver.resolve(host.name)
@@ -107,9 +115,9 @@ async function pin({ region, url, host }: Endpoint, resolver: Resolver): Promise
   if (addresses.length === 0) return refuse('unresolved_endpoint', 'the endpoint has no address', 'guard.address')
   if (!arePublic(addresses))
     return refuse('egress_private_address', 'the endpoint resolves to an address that is not public', 'guard.address')
-  return { refused: undefined, route: { region, endpoint: url, addresses } }
+  return { refused: undefined, route: { region, endpoint: url, addresses }, attestation }
 }
 
-function refuse(code: Reason['code'], message: string, rule: string): Guarded {
+function refuse(code: Reason['code'], message: string, rule: string): { refused: Reason } {
   return { refused: { code, message, rule } }
 }

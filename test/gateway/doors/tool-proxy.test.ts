@@ -118,6 +118,7 @@ function judged({ decisionId }: Arrival, call: ToolCall, resolve: (host: string)
     arguments: call.arguments,
     urlAction: web,
     credentialRef: web ? null : 'crm',
+    attestation: undefined,
     replay: undefined,
     redeemed: false,
     recorded: async () => void events.push('recorded'),

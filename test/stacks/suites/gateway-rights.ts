@@ -72,9 +72,11 @@ export function gatewayRightsSuite({ deployment, templates }: Synthesized): void
       const mailboxes = ['kills', `promotions#${zone}`, 'heartbeats']
       expect(rights.toSorted()).toEqual(
         [
-          `GetItem pointer#${region}`,
-          ...[...mailboxes, `vouchers#${region}`, 'wants#*'].map((partition) => `Query ${partition}`),
-          ...[...mailboxes, 'vouchers#*', `wants#${region}`].map((partition) => `PutItem ${partition}`),
+          `Query pointer#${region}`,
+          ...[...mailboxes, `vouchers#${region}`, 'wants#*', `replays#${region}`].map((partition) => `Query ${partition}`),
+          ...[...mailboxes, 'vouchers#*', `wants#${region}`, `fleet#${region}`, `replays#${region}`].map(
+            (partition) => `PutItem ${partition}`,
+          ),
         ]
           .map((right) => `dynamodb:${right}`)
           .toSorted(),

@@ -58,7 +58,7 @@ export function globalStateSuite({ deployment, templates }: Synthesized): void {
     expect(Properties.TimeToLiveSpecification).toEqual({ AttributeName: 'ttl', Enabled: true })
   })
 
-  it('lets the publisher move the pointers of a replica that stands, and write nothing else', () => {
+  it('lets the publisher into its own partitions of a replica that stands, and write nothing else', () => {
     const deployedReplicas = replicas.map(({ Region }) => Region as string)
     const stack = new GlobalStateStack(new App({ context: cdkContext() }), { ...deployment, deployedReplicas })
     const [table] = Object.values(Template.fromStack(stack).findResources('AWS::DynamoDB::GlobalTable'))
@@ -66,14 +66,14 @@ export function globalStateSuite({ deployment, templates }: Synthesized): void {
     for (const { Region, ResourcePolicy } of table?.Properties.Replicas ?? []) {
       expect(ResourcePolicy.PolicyDocument.Statement).toEqual([
         {
-          Sid: 'PublisherMovesPointers',
+          Sid: 'PublisherKeepsItsPartitions',
           Effect: 'Allow',
           Principal: { AWS: `arn:aws:iam::${deployment.accounts.control}:root` },
-          Action: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+          Action: ['dynamodb:PutItem', 'dynamodb:Query'],
           Resource: `arn:aws:dynamodb:${Region}:${deployment.accounts.workload}:table/${Properties.TableName}`,
           Condition: {
             ArnEquals: { 'aws:PrincipalArn': `arn:aws:iam::${deployment.accounts.control}:role/${sharedNames(deployment).publisherRole}` },
-            'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*'] },
+            'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['pointer#*', 'fleet#*', 'replays#*'] },
             Null: { 'dynamodb:LeadingKeys': 'false' },
           },
         },

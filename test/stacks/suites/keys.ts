@@ -29,7 +29,7 @@ export function keysSuite({ deployment, templates }: Synthesized): void {
     }
   })
 
-  it('shows the public half of the token key to the publisher, as the directory lists it', () => {
+  it('shows the publisher the public halves that the directory lists: of all keys but that of the audit log', () => {
     const publisher = `arn:aws:iam::${deployment.accounts.control}:role/${sharedNames(deployment).publisherRole}`
     for (const { names, template } of cells) {
       for (const purpose of SIGNING_KEYS) {
@@ -38,7 +38,7 @@ export function keysSuite({ deployment, templates }: Synthesized): void {
           Principal.AWS.includes(deployment.accounts.control),
         )
         expect(abroad).toMatchObject(
-          purpose === 'token' ? [{ Action: 'kms:GetPublicKey', Condition: { ArnEquals: { 'aws:PrincipalArn': publisher } } }] : [],
+          purpose === 'audit' ? [] : [{ Action: 'kms:GetPublicKey', Condition: { ArnEquals: { 'aws:PrincipalArn': publisher } } }],
         )
       }
     }
