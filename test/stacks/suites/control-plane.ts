@@ -27,7 +27,7 @@ export function controlPlaneSuite({ deployment, templates }: Synthesized): void 
       Ship: [['s3:GetObject', 's3:PutObject'], buckets.flatMap((bucket) => [`${bucket}/bundles/*`, `${bucket}/directories/*`]).toSorted()],
       SeeWhatIsMissing: ['s3:ListBucket', buckets.toSorted()],
       MovePointers: [
-        ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:Query'],
+        ['dynamodb:PutItem', 'dynamodb:Query'],
         cells.map(({ region, account }) => `arn:aws:dynamodb:${region}:${account}:table/${names.globalTable}`).toSorted(),
       ],
       ReadIssuerKeys: ['kms:GetPublicKey', cells.map(({ region, account }) => `arn:aws:kms:${region}:${account}:key/*`).toSorted()],
