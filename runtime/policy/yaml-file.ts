@@ -23,15 +23,20 @@ export interface YamlFile<T> {
   fault(path: Path, message: string): DocumentFault
 }
 
+/** @param name how faults call the file */
+export function readYaml<T>(file: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
+  return parseYaml(readFileSync(file, 'utf8'), name, schema)
+}
+
 /**
  * Reads YAML 1.2 with the core schema. A duplicate key, an alias, a tag or a broken line is a fault: two readers of one
  * policy must never understand it differently.
  *
- * @param name how faults call the file
+ * @param name how faults call the text
  */
-export function readYaml<T>(file: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
+export function parseYaml<T>(text: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
   const lines = new LineCounter()
-  const document = parseDocument(readFileSync(file, 'utf8'), {
+  const document = parseDocument(text, {
     version: '1.2',
     schema: 'core',
     strict: true,
