@@ -10,7 +10,8 @@ const assertion = z.strictObject({
   keys: z.array(publicJwk).min(1).max(16).meta({ description: 'public keys that they are signed with, as JWK on P-256' }),
 })
 
-const clientFields = z
+/** How one agent shows who it is, as `clients.yaml` and the control plane's API write it. */
+export const clientFields = z
   .strictObject({
     secret_sha256: z
       .string()
@@ -32,16 +33,19 @@ const clientFields = z
 export const clientsDocument = z.record(z.string().min(1), clientFields)
 export type ClientsDocument = z.output<typeof clientsDocument>
 
+type Report = (path: Path, message: string) => void
+
 /** Faults that only show beside the agents: a client that is nobody, or a workload that is two. */
-export function checkClients(
-  document: ClientsDocument,
-  agents: readonly AgentDocument[],
-  report: (path: Path, message: string) => void,
-): void {
+export function checkClients(document: ClientsDocument, agents: readonly AgentDocument[], report: Report): void {
   const known = new Set(agents.flatMap(agentIds))
+  for (const agent of Object.keys(document)) if (!known.has(agent)) report([agent], `there is no agent ${agent} in agents/`)
+  checkWorkloads(document, report)
+}
+
+/** One workload is one agent: a token for another would be a matter of which is found first. */
+export function checkWorkloads(document: ClientsDocument, report: Report): void {
   const workloads = new Set<string>()
   for (const [agent, { assertions = [] }] of Object.entries(document)) {
-    if (!known.has(agent)) report([agent], `there is no agent ${agent} in agents/`)
     assertions.forEach(({ iss, sub, keys }, index) => {
       const path = [agent, 'assertions', index]
       const workload = JSON.stringify([iss, sub])

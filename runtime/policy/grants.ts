@@ -1,18 +1,27 @@
 import type { Tenant } from '../model/zones.ts'
-import { type AgentDocument, agentIds, budgetOf } from './agent-document.ts'
+import { type AgentDocument, agentIds, type Budget, budgetOf } from './agent-document.ts'
 import type { Grant } from './directory.ts'
 
 /** Periods that grants are issued for: today's and those ahead, which a region goes on with while the control plane is gone. */
 const PERIODS = 3
 const DAY_MS = 86_400_000
 
+/** What the control plane says that a budget amounts to, in place of what the agent's document says. */
+export interface BudgetAmount {
+  amount: number
+  /** Tenant and unit that the amount was meant for: under another tenant's agent of this name, or as calls, it would be another thing. */
+  tenant: string
+  unit: string
+}
+
 /**
  * The grants of every budget: its amount, split over the regions where the tenant may spend. Over the regions of one period they add up
- * to the document's amount exactly.
+ * to the amount exactly.
  *
  * @param issued grants that regions may already have spent from. For a budget and period that is among them the regions and their order
  *   stay as they were and only the amount is split anew, so that no region gets again what another has spent. Without it, a tenant that
  *   moves its home or binding, or a region that joins, could spend more than the amount on the day of the change.
+ * @param amounts by agent, in place of the documents'. They hold from now on, also for periods that were issued with another amount
  */
 export function grantsFor(
   agents: readonly AgentDocument[],
@@ -20,6 +29,7 @@ export function grantsFor(
   zones: Readonly<Record<string, readonly string[]>>,
   nowMs: number,
   issued: readonly Grant[] = [],
+  amounts: ReadonlyMap<string, BudgetAmount> = new Map(),
 ): Grant[] {
   const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]))
   const before = Map.groupBy(issued, budgetId)
@@ -28,15 +38,20 @@ export function grantsFor(
     const budget = budgetOf(document)
     const tenant = byId.get(document.tenant)
     if (budget === null || tenant === undefined) return []
-    return agentIds(document).flatMap((agent) =>
-      periods.flatMap((period) => {
+    return agentIds(document).flatMap((agent) => {
+      const amount = amountFor(amounts.get(agent), tenant.id, budget)
+      return periods.flatMap((period) => {
         const about = { agent, tenant: tenant.id, period, unit: budget.unit }
         const standing = before.get(budgetId(about))?.map(({ region }) => region)
         const regions = standing === undefined ? spendingRegions(tenant, zones) : [...new Set(standing)]
-        return split(budget.amount, regions).map(([region, amount]) => ({ ...about, region, amount }))
-      }),
-    )
+        return split(amount, regions).map(([region, part]) => ({ ...about, region, amount: part }))
+      })
+    })
   })
+}
+
+function amountFor(instead: BudgetAmount | undefined, tenant: string, budget: Budget): number {
+  return instead !== undefined && instead.tenant === tenant && instead.unit === budget.unit ? instead.amount : budget.amount
 }
 
 /** The UTC day of a time, `2026-11-22`. */

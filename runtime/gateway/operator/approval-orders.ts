@@ -1,10 +1,10 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { line } from '../../identity/order-text.ts'
 import { AegisError } from '../../model/codes.ts'
 import { STATUSES } from '../../state/approval-item.ts'
 import type { ApprovalReview } from '../approvals/review.ts'
 import { operatorView } from '../approvals/view.ts'
-import { line } from './order-text.ts'
 import { parseOrder, requireRole } from './request.ts'
 
 export const approveOrder = z

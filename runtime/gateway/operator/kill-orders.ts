@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { EventLog } from '../../evidence/event.ts'
 import { type Operator, operates } from '../../identity/operator-token.ts'
+import { line } from '../../identity/order-text.ts'
 import { AegisError } from '../../model/codes.ts'
 import type { Kill, KillScope, KillSwitches } from '../region/kill-switches.ts'
-import { line } from './order-text.ts'
 import { parseOrder, requireRole } from './request.ts'
 
 export const killOrder = z.strictObject({

@@ -2,9 +2,9 @@ import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { EventLog } from '../../evidence/event.ts'
 import { type Operator, operates } from '../../identity/operator-token.ts'
+import { line } from '../../identity/order-text.ts'
 import { AegisError } from '../../model/codes.ts'
 import type { Homes, Promotion } from '../region/homes.ts'
-import { line } from './order-text.ts'
 import { parseOrder, requireRole } from './request.ts'
 
 export const promotionOrder = z.strictObject({ tenant: line(64), region: line(64), home_lost: z.boolean().default(false) })
