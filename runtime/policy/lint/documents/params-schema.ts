@@ -8,7 +8,7 @@ import type { DocumentRule, Report } from '../rule.ts'
 /** A call that does not fit the action's schema never reaches a rule, so a rule about such values never passes one. */
 export const paramsSchema: DocumentRule = {
   id: 'params-schema',
-  refuses: '`params` that ask for a value which the action's schema never lets through',
+  refuses: '`params` that ask for a value that the schema of the action never lets through',
   agent({ document, registry }, report) {
     for (const { tool, action, rule, entry } of allowedActions(document, registry)) {
       for (const [name, constraint] of Object.entries(rule.params ?? {})) {

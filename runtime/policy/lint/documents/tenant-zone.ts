@@ -4,7 +4,7 @@ import type { DocumentRule } from '../rule.ts'
 /** The tenant decides where a document is served. An author who says a zone says what they believe, and is told when it is not so. */
 export const tenantZone: DocumentRule = {
   id: 'tenant-zone',
-  refuses: 'a `zone` that is not the one of the document's tenant',
+  refuses: 'a `zone` that is not the one of its tenant',
   agent({ document, tenants }, report) {
     const tenant = tenants.get(document.tenant)
     if (document.zone === undefined || tenant === undefined || tenant.zone === document.zone) return
