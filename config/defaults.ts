@@ -20,5 +20,17 @@ export const defaults = {
   azCount: 2,
   /** From where the operators' load balancer takes connections: the VPC itself, which is what a client VPN or a bastion looks like. */
   operatorCidrs: ['10.0.0.0/16'],
+  /** How a new revision of policy goes on its way. */
+  rollout: {
+    /** Agents of the canary's region that the new revision decides for, in percent. */
+    canarySharePercent: 10,
+    /** How long the canary is watched, and each group of regions after it. */
+    canaryBakeS: 300,
+    regionBakeS: 120,
+    /** A region that says nothing for so long is passed over, and catches up by itself. */
+    silentS: 60,
+    /** More new denies than this, of the calls that both revisions judged, take the rollout back. */
+    maxNewDenyPercent: 1,
+  },
   gateway: { cpu: 1024, memoryMiB: 2048, minTasks: 2, maxTasks: 10 },
 } as const

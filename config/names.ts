@@ -99,6 +99,8 @@ export function sharedNames(deployment: Deployment) {
     globalTable: `${prefix}-global`,
     /** Signs bundles and directories. In the control account. */
     bundleSigningKey: `alias/${prefix}-bundle-signing`,
+    /** Versioned bucket of the control plane: its ledger, every revision, everything it signed. In the control account. */
+    controlStore: `${prefix}-control-plane-${deployment.accounts.control}`,
     /** Role of the publisher. In the control account. */
     publisherRole: `${prefix}-publisher`,
     /** Repository of the gateway's image, one in each region. */

@@ -121,6 +121,19 @@ export const deploymentSchema = z.strictObject({
       maxTasks: z.int().min(2).default(defaults.gateway.maxTasks),
     })
     .prefault({}),
+  rollout: z
+    .strictObject({
+      /** Where canaries are preferred, in this order; the first that has gateways is taken. Default: the home region, then the others. */
+      canaryRegions: z.array(region).default([]),
+      canarySharePercent: z.int().min(1).max(100).default(defaults.rollout.canarySharePercent),
+      canaryBakeS: z.number().min(0).default(defaults.rollout.canaryBakeS),
+      regionBakeS: z.number().min(0).default(defaults.rollout.regionBakeS),
+      silentS: z.number().min(1).default(defaults.rollout.silentS),
+      maxNewDenyPercent: z.number().min(0).max(100).default(defaults.rollout.maxNewDenyPercent),
+      /** Whoever wrote a revision may not publish it. */
+      twoPeople: z.boolean().default(false),
+    })
+    .prefault({}),
   environments: z.record(label, environmentSchema),
 })
 

@@ -5,12 +5,16 @@ import { cellNames, publicNames, type SigningKey } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
 import { kmsPublicJwk } from '../identity/kms-signer.ts'
 import { publicJwk } from '../policy/trust.ts'
+import { globalFleet } from '../state/fleet.ts'
 import { s3ObjectStore } from '../state/object-store.ts'
-import { readPointers, writePointer } from '../state/pointers.ts'
+import { readPointers, writeCandidate, writePointer } from '../state/pointers.ts'
+import { globalReplays } from '../state/replays.ts'
 import type { Cell } from './cell.ts'
 
 /** A region that does not answer in time is away: it is asked again later, and the others do not wait. */
 const TIMEOUT_MS = 2000
+/** A gateway that has said nothing for so long is taken for gone. */
+const REPORT_AGE_MS = 15_000
 
 export interface CellPlace {
   region: string
@@ -34,6 +38,8 @@ export function awsCell(deployment: Deployment, { region, zone, ring, endpoint }
   }
   const dynamodb = new DynamoDBClient(common)
   const kms = new KMSClient(common)
+  const fleet = globalFleet(dynamodb, table)
+  const replays = globalReplays(dynamodb, table)
   const iss = publicNames(deployment).regionUrl(region)
   const publicKey = async (purpose: SigningKey) => publicJwk.parse(await kmsPublicJwk(kms, names.signingKeyArn(purpose)))
   return {
@@ -42,6 +48,10 @@ export function awsCell(deployment: Deployment, { region, zone, ring, endpoint }
     objects: s3ObjectStore(new S3Client({ ...common, forcePathStyle: true }), names.bundleBucket),
     readPointers: (of) => readPointers(dynamodb, table, of, ring),
     writePointer: (pointer) => writePointer(dynamodb, table, pointer),
+    writeCandidate: (candidate) => writeCandidate(dynamodb, table, candidate),
+    readFleet: () => fleet.read(region, { nowMs: Date.now(), maxAgeMs: REPORT_AGE_MS }),
+    orderReplay: (order) => replays.order(order),
+    readReplay: (id) => replays.result(region, id),
     readIssuer: async () => ({ iss, region, zone, keys: [await publicKey('token')] }),
     readAttester: async () => {
       const [approval, dataProtection] = await Promise.all([publicKey('approval'), publicKey('data-protection')])

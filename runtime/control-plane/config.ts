@@ -1,14 +1,24 @@
 import { z } from 'zod'
 import { jsonText, parseEnvironment } from '../model/environment.ts'
 
+const seconds = z.number().min(0)
+
+/** Timings in place of those of the deployment: what one machine is quick enough for. */
+const rolloutTimings = z.strictObject({
+  canaryBakeS: seconds.optional(),
+  regionBakeS: seconds.optional(),
+  silentS: seconds.optional(),
+  canarySharePercent: z.int().min(1).max(100).optional(),
+})
+
+const deployedHosts = z.array(z.strictObject({ region: z.string(), stack: z.string(), hosts: z.array(z.string()) }))
+
 const environmentSchema = z.object({
   /** Environment of `config/deployment.ts`. Default: its first. */
   AEGIS_ENVIRONMENT: z.string().min(1).optional(),
   AEGIS_HOST: z.string().min(1).default('0.0.0.0'),
   AEGIS_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
-  /** Bearer token of those who may publish. */
-  AEGIS_PUBLISH_TOKEN: z.string().min(32, 'needs at least 32 characters'),
-  /** Folder of the documents. Default: `documentsDir` of the deployment. */
+  /** Folder of documents that is taken over at the start, tenants and clients included. Default: none, what was published last is kept. */
   AEGIS_DOCUMENTS_DIR: z.string().min(1).optional(),
   AEGIS_RING: z.string().min(1).default('stable'),
   /** Seconds that a token key stays listed after its successor. Default: a demo token's hour, and five minutes for skew and propagation. */
@@ -23,6 +33,10 @@ const environmentSchema = z.object({
    * regions; this process talks to every region. Default: AWS's own.
    */
   AEGIS_REGION_ENDPOINTS: jsonText.pipe(z.record(z.string(), z.url())).default({}),
+  /** JSON: hosts that each region's deployed network lets out, and the stack that says so. Default: not known, and nothing is checked against it. */
+  AEGIS_DEPLOYED_HOSTS: jsonText.pipe(deployedHosts).optional(),
+  /** JSON: timings of rollouts in place of the deployment's. */
+  AEGIS_ROLLOUT: jsonText.pipe(rolloutTimings).default({}),
 })
 
 export type ControlPlaneConfig = ReturnType<typeof loadConfig>
@@ -34,11 +48,12 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     environment: e.AEGIS_ENVIRONMENT,
     host: e.AEGIS_HOST,
     port: e.AEGIS_PORT,
-    publishToken: e.AEGIS_PUBLISH_TOKEN,
     documentsDir: e.AEGIS_DOCUMENTS_DIR,
     ring: e.AEGIS_RING,
     keyOverlapMs: e.AEGIS_KEY_OVERLAP_S * 1000,
     regions: e.AEGIS_REGIONS,
     regionEndpoints: e.AEGIS_REGION_ENDPOINTS,
+    deployedHosts: e.AEGIS_DEPLOYED_HOSTS,
+    rollout: e.AEGIS_ROLLOUT,
   }
 }

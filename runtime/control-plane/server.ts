@@ -1,26 +1,43 @@
 import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { KMSClient } from '@aws-sdk/client-kms'
+import { S3Client } from '@aws-sdk/client-s3'
 import closeWithGrace from 'close-with-grace'
 import { deployment as input } from '../../config/deployment.ts'
-import { sharedNames } from '../../config/names.ts'
+import { publicNames, sharedNames } from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
-import { regionsOf } from '../../config/schema.ts'
+import { type Deployment, regionsOf } from '../../config/schema.ts'
 import { loadTrustRoot } from '../../config/trust.ts'
 import { kmsSigner } from '../identity/kms-signer.ts'
-import { builtWasm } from '../policy/build.ts'
-import { loadDocuments } from '../policy/documents.ts'
+import { POLICIES_DIR } from '../policy/build.ts'
+import { compilePolicy } from '../policy/compiler.ts'
+import { builtModules } from '../policy/modules.ts'
+import { findOpa } from '../policy/opa.ts'
 import { publicJwk } from '../policy/trust.ts'
+import { s3ObjectStore } from '../state/object-store.ts'
+import { controlPlaneOperators } from './api/operators.ts'
 import { buildControlPlane } from './app.ts'
 import { awsCell } from './aws-cell.ts'
+import { bootstrap } from './bootstrap.ts'
 import { type ControlPlaneConfig, loadConfig } from './config.ts'
-import { keepPublished } from './keep-published.ts'
-import { publisher } from './publisher.ts'
+import { tenantsOf } from './directory/state.ts'
+import { startLoops } from './loops.ts'
+import { opaShelf } from './opa-shelf.ts'
+import { createPlane, type Plane } from './plane.ts'
+import { createRegistration, type Registration } from './registration.ts'
+import { createReplaying } from './replaying.ts'
+import { rolloutSettings } from './settings.ts'
 
-// The process of the control plane. It owns signals, the port and the exit code; nothing that it knows is worth keeping.
+// The process of the control plane. It owns signals, the port and the exit code; what it knows stands in its store and in the regions.
 
 // Many chances before anything expires: a region that is away for hours still gets a fresh one in time.
 const RENEWALS_WITHIN_MAXIMUM_AGE = 12
+const RETRY_MS = 2000
+/** The SDK waits this long for the control plane's own store. */
+const STORE_TIMEOUT_MS = 10_000
+
+const clock = { now: Date.now, monotonic: () => performance.now() }
+const log = (event: object) => console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
 
 try {
   await serve(loadConfig())
@@ -31,31 +48,110 @@ try {
 
 async function serve(config: ControlPlaneConfig): Promise<void> {
   const deployment = resolveDeployment(input, config.environment)
-  const served = regionsOf(deployment).filter(({ region }) => config.regions?.includes(region) ?? true)
-  const log = (event: object) => console.log(JSON.stringify({ time: new Date().toISOString(), ...event }))
-  const kms = new KMSClient({ region: deployment.homeRegion })
-  const { keyId, sign, publicJwk: jwk } = await kmsSigner(kms, sharedNames(deployment).bundleSigningKey)
-  const publishing = publisher({
-    cells: served.map((cell) => awsCell(deployment, { ...cell, ring: config.ring, endpoint: config.regionEndpoints[cell.region] })),
-    zones: Object.fromEntries(Object.entries(deployment.zones).map(([zone, { regions }]) => [zone, regions])),
-    ring: config.ring,
-    maxAgeMs: deployment.bundleMaxAgeH * 3_600_000,
-    keyOverlapMs: config.keyOverlapMs,
-    loadDocuments: () => loadDocuments(fromRepository(config.documentsDir ?? deployment.documentsDir)),
-    wasm: builtWasm(),
-    signer: { keyId, sign, publicJwk: publicJwk.parse(jwk) },
-    trustedKeys: loadTrustRoot(fromRepository('config/trust'), deployment.environment).keys,
-    clock: { now: Date.now, monotonic: () => performance.now() },
-    log,
+  const settings = rolloutSettings(deployment, config.rollout)
+  const plane = await makePlane(deployment, config, settings)
+  const registration = makeRegistration(plane, deployment, config)
+  const directory = async () => (await plane.directory.of(plane.kernel.state())).state
+  const cells = cellsOf(deployment, config)
+  const names = publicNames(deployment)
+  let open = false
+  const bundles = opaShelf(plane, log)
+  const app = buildControlPlane({
+    plane,
+    registration,
+    replaying: createReplaying({ cells, releases: plane.releases, shelf: plane.shelf, directory, clock }),
+    bundles,
+    operators: controlPlaneOperators({ issuer: names.operatorIssuer, audience: names.operatorAudience, clock }),
+    settings,
+    clock,
+    isOpen: () => open,
   })
-  const app = buildControlPlane({ publisher: publishing, publishToken: config.publishToken, log })
-  const stopKeeping = keepPublished(publishing, { renewEveryMs: (deployment.bundleMaxAgeH * 3_600_000) / RENEWALS_WITHIN_MAXIMUM_AGE, log })
+  let stopLoops = async () => {}
+  let closing = false
   closeWithGrace({ delay: 5000, logger: false }, async ({ err }) => {
     if (err !== undefined) console.error(err)
-    stopKeeping()
+    closing = true
+    bundles.close()
     await app.close()
+    await stopLoops()
   })
   await app.listen({ host: config.host, port: config.port })
+  await retried(async () => {
+    await plane.open()
+    await plane.refreshKeys()
+  })
+  open = true
+  stopLoops = startLoops(plane, { log })
+  const { documentsDir } = config
+  if (documentsDir !== undefined)
+    await retried(() => bootstrap({ plane, registration, documentsDir: fromRepository(documentsDir), policiesDir: POLICIES_DIR, log }))
+
+  async function retried(work: () => Promise<void>): Promise<void> {
+    while (!closing) {
+      try {
+        return await work()
+      } catch (error) {
+        log({ event: 'failed', detail: String(error) })
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      }
+    }
+  }
+}
+
+async function makePlane(deployment: Deployment, config: ControlPlaneConfig, rollout: ReturnType<typeof rolloutSettings>): Promise<Plane> {
+  const {
+    keyId,
+    sign,
+    publicJwk: jwk,
+  } = await kmsSigner(new KMSClient({ region: deployment.homeRegion }), sharedNames(deployment).bundleSigningKey)
+  const requestHandler = { connectionTimeout: STORE_TIMEOUT_MS, requestTimeout: STORE_TIMEOUT_MS }
+  const s3 = new S3Client({ region: deployment.homeRegion, forcePathStyle: true, requestHandler })
+  const maxAgeMs = deployment.bundleMaxAgeH * 3_600_000
+  return createPlane({
+    cells: cellsOf(deployment, config),
+    zones: zonesOf(deployment),
+    ring: config.ring,
+    store: s3ObjectStore(s3, sharedNames(deployment).controlStore),
+    signer: { keyId, sign, publicJwk: publicJwk.parse(jwk) },
+    trustedKeys: loadTrustRoot(fromRepository('config/trust'), deployment.environment).keys,
+    maxAgeMs,
+    renewEveryMs: maxAgeMs / RENEWALS_WITHIN_MAXIMUM_AGE,
+    keyOverlapMs: config.keyOverlapMs,
+    rollout,
+    twoPeople: deployment.rollout.twoPeople,
+    clock,
+    log,
+  })
+}
+
+function makeRegistration(plane: Plane, deployment: Deployment, { deployedHosts }: ControlPlaneConfig): Registration {
+  const { kernel, registry } = plane
+  const built = builtModules()
+  return createRegistration({
+    kernel,
+    registry,
+    clock,
+    log,
+    directory: async () => (await plane.directory.of(kernel.state())).state,
+    compile: (sources, directory) =>
+      compilePolicy(sources, {
+        tenants: tenantsOf(directory),
+        clients: [],
+        zones: zonesOf(deployment),
+        deployedHosts,
+        knownModules: async (digest) => (digest === built.digest ? built : registry.modules(digest)),
+        opa: findOpa,
+      }),
+  })
+}
+
+function cellsOf(deployment: Deployment, { regions, ring, regionEndpoints }: ControlPlaneConfig) {
+  const served = regionsOf(deployment).filter(({ region }) => regions?.includes(region) ?? true)
+  return served.map((cell) => awsCell(deployment, { ...cell, ring, endpoint: regionEndpoints[cell.region] }))
+}
+
+function zonesOf({ zones }: Deployment): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(zones).map(([zone, { regions }]) => [zone, regions]))
 }
 
 function fromRepository(path: string): string {

@@ -1,10 +1,10 @@
 import type { z } from 'zod'
 import type { AgentDocument } from '../../policy/agent-document.ts'
 import { checkClients, clientsDocument } from '../../policy/clients.ts'
-import { describeFault, tenantsDocument } from '../../policy/documents.ts'
+import { tenantsDocument } from '../../policy/documents.ts'
 import { sha256 } from '../../policy/file-hashes.ts'
 import { checkTenants, tenantOf } from '../../policy/tenants.ts'
-import { type DocumentFault, parseYaml } from '../../policy/yaml-file.ts'
+import { type DocumentFault, describeFault, readYaml } from '../../policy/yaml-file.ts'
 import { DirectoryRefusedError } from './refusals.ts'
 import { type DirectoryState, tenantByAgent } from './state.ts'
 
@@ -37,7 +37,7 @@ export function importedClients(text: string, agents: readonly AgentDocument[]):
 }
 
 function readable<T>(name: string, text: string, schema: z.ZodType<T>) {
-  const { value, faults, fault } = parseYaml(text, name, schema)
+  const { value, faults, fault } = readYaml(text, name, schema)
   if (value === undefined) throw new DirectoryRefusedError(faults.map(describeFault))
   return { value, fault }
 }

@@ -51,8 +51,6 @@ export interface SupervisorFile {
   /** Bearer token of the control API. */
   token: string
   pid: number
-  /** Bearer token with which the control plane lets one publish. */
-  publish_token: string
 }
 
 const loopback = (port: number | undefined) => `http://127.0.0.1:${port}`

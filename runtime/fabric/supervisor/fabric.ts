@@ -101,11 +101,11 @@ async function bringUp(deployment: Deployment, options: FabricOptions, stage: St
   const assembly = await stage.step('templates', () => ensureAssembly(layout, made.trustFile, documentsDir, stage.signal))
   const topology = readTopology(assembly.folder, deployment)
   const surroundings: Surroundings = { deployment, topology, plan, layout, engineEndpoint: options.engineEndpoint }
-  const running = await startParts(surroundings, options, { documents, ...made }, stage)
+  const running = await startParts(surroundings, options, { documents, documentsDir, ...made }, stage)
   return await publishFiles({ surroundings, options, assembly, documents, outside: made.outside, ...running }, stage)
 }
 
-type Made = { documents: Documents } & Awaited<ReturnType<typeof ensureSites>>
+type Made = { documents: Documents; documentsDir: string } & Awaited<ReturnType<typeof ensureSites>>
 
 /** Starts every process, as many at once as do not need one another. */
 async function startParts(surroundings: Surroundings, options: FabricOptions, made: Made, stage: Stage) {
@@ -157,8 +157,7 @@ async function startParts(surroundings: Surroundings, options: FabricOptions, ma
     parts.onClose(controlStores.close)
     await Promise.all(cells.map(({ children: [stores] }) => stores.start()))
   })
-  const publishToken = secret()
-  const controlPlane = child(controlPlaneSpec(surroundings, publishToken))
+  const controlPlane = child(controlPlaneSpec(surroundings, made.documentsDir, options.profile))
   await step('control plane and gateways', () =>
     Promise.all([controlPlane.start(), ...cells.map(({ children: [, gateway] }) => gateway.start())]),
   )
@@ -178,7 +177,7 @@ async function startParts(surroundings: Surroundings, options: FabricOptions, ma
       report,
     ),
   )
-  return { cells, controlPlane, cuts, events, link, children, publishToken }
+  return { cells, controlPlane, cuts, events, link, children }
 }
 
 interface Running {
@@ -193,12 +192,11 @@ interface Running {
   link: ReturnType<typeof worldLink>
   cuts: Cuts
   outside: Outside
-  publishToken: string
 }
 
 /** Opens the control API and says to the world where everything is: last, because the files mean that all is ready. */
 async function publishFiles(running: Running, { parts, report }: Stage): Promise<Fabric> {
-  const { surroundings, options, documents, outside, cells, controlPlane, link, publishToken } = running
+  const { surroundings, options, documents, outside, cells, controlPlane, link } = running
   const { deployment, plan, layout } = surroundings
   const faults: RegionFaults = regionFaults([...cells, { region: CONTROL_PLANE, zone: '', children: [controlPlane] }], report)
   parts.onClose(faults.close)
@@ -209,7 +207,7 @@ async function publishFiles(running: Running, { parts, report }: Stage): Promise
   const token = secret()
   const control = await startControlApi({ ...running, faults, tokens, token })
   parts.onClose(control.close)
-  const supervisor: SupervisorFile = { url: control.url, token, pid: process.pid, publish_token: publishToken }
+  const supervisor: SupervisorFile = { url: control.url, token, pid: process.pid }
   parts.onClose(() => rmSync(layout.supervisorFile, { force: true }))
   writePrivately(layout.supervisorFile, `${JSON.stringify(supervisor, null, 2)}\n`)
 

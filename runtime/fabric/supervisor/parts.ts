@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { sharedNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
+import type { Profile } from '../profile.ts'
 import type { StoresConfigInput } from '../stores/config.ts'
 import type { Cell, Origin, Topology } from '../topology/topology.ts'
 import { rttMatrix } from '../wan/rtt.ts'
@@ -126,8 +127,11 @@ export function gatewaySpec({ plan, layout }: Surroundings, cell: Cell, notify: 
   }
 }
 
-/** @param publishToken who has it may publish */
-export function controlPlaneSpec({ deployment, plan, layout }: Surroundings, publishToken: string): ChildSpec {
+/** Rollouts on one machine are watched for moments: what is measured there is gone in moments too. */
+const COMPRESSED_ROLLOUT = { canaryBakeS: 0.5, regionBakeS: 0.25, silentS: 10, canarySharePercent: 50 }
+
+/** @param documentsDir folder that it takes over at the start */
+export function controlPlaneSpec({ deployment, plan, layout }: Surroundings, documentsDir: string, profile: Profile): ChildSpec {
   const port = plan.ports.controlPlane
   return {
     name: 'control-plane',
@@ -137,13 +141,20 @@ export function controlPlaneSpec({ deployment, plan, layout }: Surroundings, pub
       AEGIS_ENVIRONMENT: deployment.environment,
       AEGIS_HOST: '127.0.0.1',
       AEGIS_PORT: String(port),
-      AEGIS_PUBLISH_TOKEN: publishToken,
+      AEGIS_DOCUMENTS_DIR: documentsDir,
+      ...(profile === 'compressed' && { AEGIS_ROLLOUT: JSON.stringify(COMPRESSED_ROLLOUT) }),
       AEGIS_REGIONS: plan.served.map(({ region }) => region).join(','),
       AEGIS_REGION_ENDPOINTS: JSON.stringify(
         Object.fromEntries(plan.served.map(({ region }) => [region, loopback(plan.ports.stores[region])])),
       ),
       AWS_REGION: deployment.homeRegion,
       AWS_ENDPOINT_URL_KMS: loopback(plan.ports.controlStores),
+      AWS_ENDPOINT_URL_S3: loopback(plan.ports.controlStores),
+      // The operators' OpenID provider stands in the world: reached from the control plane's place, by Node's own proxy support.
+      NODE_USE_ENV_PROXY: '1',
+      HTTPS_PROXY: loopback(plan.ports.wan[deployment.homeRegion]),
+      NO_PROXY: '127.0.0.1',
+      NODE_EXTRA_CA_CERTS: layout.authority.caCert,
     }),
     logFile: layout.log('control-plane'),
     ready: (life) => answers(`${loopback(port)}/health/live`, life),
@@ -168,12 +179,14 @@ export function worldSpec({ layout }: Surroundings, config: WorldConfig, gate: P
   }
 }
 
-/** The control account has keys and nothing else: they are held by the supervisor itself. */
+/** What the control account has: keys, and the control plane's own bucket. Held by the supervisor itself. */
 export function controlStoresConfig({ deployment, plan, layout }: Omit<Surroundings, 'topology'>): StoresConfigInput {
   return {
     region: deployment.homeRegion,
     account: deployment.accounts.control,
     port: plan.ports.controlStores,
+    dataDir: layout.regionData('control'),
+    buckets: [sharedNames(deployment).controlStore],
     keysDir: layout.keys('control'),
     keys: [sharedNames(deployment).bundleSigningKey],
   }

@@ -1,0 +1,64 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { sha256 } from '../policy/file-hashes.ts'
+import { sourcesIn } from '../policy/sources.ts'
+import { changeAnyVersion } from './directory/desk.ts'
+import { DirectoryRefusedError } from './directory/refusals.ts'
+import type { Plane } from './plane.ts'
+import type { Registration } from './registration.ts'
+
+export interface BootstrapOptions {
+  plane: Plane
+  registration: Registration
+  documentsDir: string
+  policiesDir: string
+  log: (event: object) => void
+}
+
+const STARTUP = { iss: '', sub: 'startup' }
+
+/**
+ * Takes over a folder of documents as it stands: what one machine starts with. Tenants and clients are imported where their files have changed
+ * since they were imported last; policy that differs from what is active is served everywhere at once, as no gateway serves yet.
+ * @throws PolicyRefusedError and others: what was active stays active
+ */
+export async function bootstrap({ plane, registration, documentsDir, policiesDir, log }: BootstrapOptions): Promise<void> {
+  const imported = async (part: 'tenants' | 'clients') => {
+    const file = join(documentsDir, `${part}.yaml`)
+    if (!existsSync(file)) return
+    const text = readFileSync(file, 'utf8')
+    const { state } = await plane.directory.of(plane.kernel.state())
+    if (state.imported[part] === sha256(text)) return
+    await changeAnyVersion(plane.directory, {
+      change: { kind: 'import', [part]: text },
+      by: STARTUP,
+      reason: `${part}.yaml as it is at the start`,
+    })
+    log({ event: 'imported', file: `${part}.yaml` })
+  }
+
+  // A tenant that is gone may still be named by what is active: then its documents go first.
+  const refused = await imported('tenants').then(
+    () => undefined,
+    (error: unknown) => {
+      if (error instanceof DirectoryRefusedError) return error
+      throw error
+    },
+  )
+  const files = Object.fromEntries(sourcesIn({ documentsDir, policiesDir }))
+  const { record } = await registration.register({
+    files,
+    author: STARTUP.sub,
+    reason: 'the documents as they are at the start',
+    commit: null,
+  })
+  if (plane.kernel.state().active?.revision !== record.revision)
+    await plane.publishing.atOnce({
+      to: record.revision,
+      by: STARTUP.sub,
+      reason: 'the documents as they are at the start',
+      kind: 'published',
+    })
+  if (refused !== undefined) await imported('tenants')
+  await imported('clients')
+}

@@ -1,0 +1,155 @@
+import type { Clock } from '../../model/ports.ts'
+import type { FleetReport } from '../../state/fleet.ts'
+import { bundleKey } from '../../state/pointers.ts'
+import type { Cell } from '../cell.ts'
+import type { LastKnown } from '../last-known.ts'
+import { deliver, PointerAheadError, type Target } from './deliver.ts'
+
+export interface CellStatus {
+  region: string
+  zone: string
+  /** What the region confirmed last; null before. */
+  seq: number | null
+  directorySeq: number | null
+  bundleDigest: string | null
+  directoryDigest: string | null
+  confirmedAtMs: number | null
+  /** Why it does not have yet what it should. */
+  error: string | null
+}
+
+export interface CouriersOptions {
+  cells: readonly Cell[]
+  ring: string
+  clock: Clock
+  memory: LastKnown
+  /** What a region is to have now; undefined while nothing is published. */
+  targetOf: (cell: Cell) => Target | undefined
+  bytesOf: (digest: string) => Promise<Uint8Array>
+  log: (event: object) => void
+}
+
+/** Brings every region what it is to have, each at its own pace: one that is away holds up nobody. */
+export interface Couriers {
+  /** One round to every region. Settles when each has confirmed or failed. */
+  round(): Promise<void>
+  /** One round to one region, begun after this call. */
+  bring(region: string): Promise<void>
+  /** Regions whose directory has been read by now. */
+  learnt(): string[]
+  /**
+   * These may be delivered to: what their directories said stands in those that were signed since. Before that a delivery could overwrite the
+   * only place that knows of a removed key.
+   */
+  admit(regions: readonly string[]): void
+  status(): CellStatus[]
+  /** What the region's gateways said last; empty while it does not answer. */
+  reports(region: string): readonly FleetReport[]
+  /** Whether the region has confirmed this directory. */
+  hasDirectory(region: string, seq: number): boolean
+  /** Whether the region's bucket is known to hold this bundle. */
+  holds(region: string, digest: string): boolean
+  /** The highest number found in a region that is above what it was to get. */
+  ahead(): number
+}
+
+/** A bucket is compared again with what it is known to hold after this: it may have lost an object. */
+const HELD_MS = 60_000
+
+export function couriers({ cells, ring, clock, memory, targetOf, bytesOf, log }: CouriersOptions): Couriers {
+  const rounds = new Map(cells.map((cell) => [cell.region, courier(cell)]))
+  let ahead = 0
+
+  function courier(cell: Cell) {
+    const { region, zone } = cell
+    let status: CellStatus = {
+      ...{ region, zone, seq: null, directorySeq: null, bundleDigest: null, directoryDigest: null, confirmedAtMs: null, error: null },
+    }
+    let reports: readonly FleetReport[] = []
+    let held = { since: clock.monotonic(), keys: new Set<string>() }
+    let [learnt, admitted] = [false, false]
+    let underway: Promise<void> | undefined
+    let queued: Promise<void> | undefined
+
+    const once = async () => {
+      try {
+        if (memory.unread(region) !== undefined) await learn()
+        const target = targetOf(cell)
+        if (target !== undefined && admitted) await give(target)
+        reports = await cell.readFleet()
+      } catch (error) {
+        reports = []
+        failed(error)
+      }
+    }
+    const learn = async () => {
+      admitted = false
+      await memory.learn([cell])
+      const unread = memory.unread(region)
+      if (unread !== undefined) throw unread
+      learnt = true
+    }
+    const give = async (target: Target) => {
+      if (clock.monotonic() - held.since > HELD_MS) held = { since: clock.monotonic(), keys: new Set() }
+      await deliver(cell, target, { ring, nowMs: clock.now(), held: held.keys, bytesOf })
+      const { bundle, directory } = target
+      const known = status.bundleDigest === bundle.digest && status.directoryDigest === directory.digest
+      if (!known || status.error !== null) log({ event: 'confirmed', region, seq: bundle.seq, directory_seq: directory.seq })
+      status = {
+        ...{ region, zone, seq: bundle.seq, directorySeq: directory.seq, bundleDigest: bundle.digest, directoryDigest: directory.digest },
+        confirmedAtMs: known ? status.confirmedAtMs : clock.now(),
+        error: null,
+      }
+    }
+    const failed = (error: unknown) => {
+      if (status.error === null) log({ event: 'unconfirmed', region, detail: String(error) })
+      status = { ...status, error: error instanceof Error ? error.message : String(error) }
+      held.keys.clear()
+      if (!(error instanceof PointerAheadError)) return
+      ahead = Math.max(ahead, error.seq)
+      memory.forget(region)
+      learnt = false
+    }
+    /** A round that is under way may have begun before what there is to bring now: then another follows it. */
+    const bring = (): Promise<void> => {
+      if (underway === undefined) {
+        underway = once().finally(() => {
+          underway = undefined
+        })
+        return underway
+      }
+      queued ??= underway.then(() => {
+        queued = undefined
+        return bring()
+      })
+      return queued
+    }
+    return {
+      bring,
+      status: () => status,
+      reports: () => reports,
+      holds: (digest: string) => held.keys.has(bundleKey(digest)),
+      learnt: () => learnt || memory.unread(region) === undefined,
+      admit() {
+        admitted = true
+      },
+    }
+  }
+
+  return {
+    round: async () => void (await Promise.all([...rounds.values()].map((one) => one.bring()))),
+    bring: async (region) => rounds.get(region)?.bring(),
+    status: () => [...rounds.values()].map((one) => one.status()),
+    reports: (region) => rounds.get(region)?.reports() ?? [],
+    hasDirectory(region, seq) {
+      const status = rounds.get(region)?.status()
+      return status?.error === null && status.directorySeq === seq
+    },
+    learnt: () => [...rounds].flatMap(([region, one]) => (one.learnt() ? [region] : [])),
+    admit: (regions) => {
+      for (const region of regions) rounds.get(region)?.admit()
+    },
+    holds: (region, digest) => rounds.get(region)?.holds(digest) ?? false,
+    ahead: () => ahead,
+  }
+}

@@ -1,0 +1,97 @@
+import { sha256 } from '../../policy/file-hashes.ts'
+import { bundleKey, type Candidate, directoryKey, type Pointer, type RegionPointers } from '../../state/pointers.ts'
+import type { Cell } from '../cell.ts'
+
+/** What one region is to have. */
+export interface Target {
+  bundle: { digest: string; seq: number }
+  directory: { digest: string; seq: number }
+  /** What it loads beside the bundle. Undefined: nothing. */
+  candidate: Pick<Candidate, 'rollout' | 'bundleDigest' | 'bundleSeq' | 'sharePercent' | 'compare'> | undefined
+  /** A bundle that only has to be in its bucket: what a replay judges by. */
+  stored: string | undefined
+}
+
+export interface DeliverOptions {
+  ring: string
+  nowMs: number
+  /** Digests that this region's bucket is known to hold. Added to. */
+  held: Set<string>
+  /** The bytes of an object, by digest. */
+  bytesOf: (digest: string) => Promise<Uint8Array>
+}
+
+/** Somebody has moved the pointer past this: what is to be delivered needs a higher number. */
+export class PointerAheadError extends Error {
+  override name = 'PointerAheadError'
+  readonly seq: number
+  constructor(message: string, seq: number) {
+    super(message)
+    this.seq = seq
+  }
+}
+
+/**
+ * Brings one region to its target: objects by digest, read back whole, and only then the pointers. So a pointer never names an object that is
+ * not there, and a region that fails half-way keeps serving what it has.
+ */
+export async function deliver(cell: Cell, target: Target, { ring, nowMs, held, bytesOf }: DeliverOptions): Promise<void> {
+  const { bundle, directory, candidate, stored } = target
+  const before = await cell.readPointers(cell.region)
+  refuseAhead(cell.region, before, target)
+  const bundles = [bundle.digest, candidate?.bundleDigest, stored].filter((digest) => digest !== undefined)
+  const keys = [...new Set(bundles.map(bundleKey)), directoryKey(directory.digest)]
+  // What a pointer already names was read back before it was written; a bucket that has lost it since is looked at when nothing is known.
+  for (const key of keys) {
+    if (held.has(key)) continue
+    await putConfirmed(cell, key, await bytesOf(digestIn(key)))
+    held.add(key)
+  }
+  const pointer: Pointer = {
+    region: cell.region,
+    ring,
+    bundleDigest: bundle.digest,
+    bundleSeq: bundle.seq,
+    directoryDigest: directory.digest,
+    directorySeq: directory.seq,
+    updatedAt: nowMs,
+  }
+  if (before.stable === undefined || !same(before.stable, pointer)) await cell.writePointer(pointer)
+  // After the pointer: a gateway that is told of its new bundle has it loaded as the candidate still.
+  const next = candidateItem(cell.region, before.candidate, candidate, nowMs)
+  if (next !== undefined) await cell.writeCandidate(next)
+}
+
+function refuseAhead(region: string, { stable }: RegionPointers, { bundle, directory }: Target): void {
+  if (stable === undefined) return
+  for (const [what, there, here] of [
+    ['bundle', stable.bundleSeq, bundle.seq],
+    ['directory', stable.directorySeq, directory.seq],
+  ] as const) {
+    if (there > here) throw new PointerAheadError(`the ${what} of ${region} is at seq ${there}, this one is ${here}`, there)
+  }
+}
+
+/** @returns undefined when the item says already what it has to */
+function candidateItem(region: string, before: Candidate | undefined, wanted: Target['candidate'], nowMs: number): Candidate | undefined {
+  if (wanted === undefined) return before === undefined || before.withdrawn ? undefined : { ...before, withdrawn: true, updatedAt: nowMs }
+  const next: Candidate = { region, ...wanted, withdrawn: false, updatedAt: nowMs }
+  return before !== undefined && same(before, next) ? undefined : next
+}
+
+function same<T extends { updatedAt: number }>(one: T, other: T): boolean {
+  return (
+    JSON.stringify(Object.entries({ ...one, updatedAt: 0 }).sort()) === JSON.stringify(Object.entries({ ...other, updatedAt: 0 }).sort())
+  )
+}
+
+const digestIn = (key: string) => /([0-9a-f]{64})/.exec(key)?.[1] ?? ''
+
+async function putConfirmed({ objects }: Cell, key: string, bytes: Uint8Array): Promise<void> {
+  const digest = digestIn(key)
+  const held = await objects.get(key)
+  if (held !== undefined && sha256(held) === digest) return
+  await objects.put(key, bytes)
+  const read = await objects.get(key)
+  if (read === undefined || sha256(read) !== digest) throw new Error(`${key} reads back ${read === undefined ? 'as missing' : 'altered'}`)
+}

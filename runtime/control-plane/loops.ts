@@ -1,0 +1,67 @@
+import type { Plane } from './plane.ts'
+
+export interface LoopsOptions {
+  log: (event: object) => void
+  /** Between two looks while a rollout is under way, and otherwise. */
+  busyMs?: number
+  idleMs?: number
+  /** Between two looks at what other processes have written, and at the regions' keys. */
+  catchUpMs?: number
+}
+
+/** Keeps the control plane at work until the returned function is called. Nothing here decides; every part may fail and is tried again. */
+export function startLoops(plane: Plane, { log, busyMs = 200, idleMs = 1000, catchUpMs = 5000 }: LoopsOptions): () => Promise<void> {
+  const busy = () => plane.kernel.state().rollout !== null
+  const loops = [
+    loop(
+      async () => plane.kernel.catchUp(),
+      () => catchUpMs,
+    ),
+    loop(
+      async () => plane.refreshKeys(),
+      () => catchUpMs,
+    ),
+    loop(
+      async () => {
+        await plane.engine.signDirectories()
+        await plane.engine.renew()
+      },
+      () => idleMs,
+    ),
+    loop(
+      async () => {
+        plane.sample()
+        await plane.engine.collectReplays()
+        // A region that is told at once needs no wait for its own next look.
+        if (await plane.engine.stepRollout()) void plane.couriers.round()
+      },
+      () => (busy() ? busyMs : idleMs),
+    ),
+    ...plane.couriers.status().map(({ region }) =>
+      loop(
+        () => plane.couriers.bring(region),
+        () => (busy() ? busyMs : idleMs),
+      ),
+    ),
+  ]
+
+  function loop(work: () => Promise<unknown>, pauseMs: () => number) {
+    let timer: NodeJS.Timeout | undefined
+    let stopped = false
+    let working = Promise.resolve()
+    const next = () => {
+      working = work()
+        .catch((error: unknown) => log({ event: 'failed', detail: String(error) }))
+        .then(() => {
+          if (!stopped) timer = setTimeout(next, pauseMs())
+        })
+    }
+    next()
+    return () => {
+      stopped = true
+      clearTimeout(timer)
+      return working
+    }
+  }
+  return async () => void (await Promise.all(loops.map((stop) => stop())))
+}
