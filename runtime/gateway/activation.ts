@@ -1,102 +1,224 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { Clock, ObjectStore } from '../model/ports.ts'
-import { verifyBundle } from '../policy/bundle.ts'
-import { verifyDirectory } from '../policy/directory.ts'
-import { loadEvaluator } from '../policy/evaluate.ts'
-import { TrustError, type TrustRoot } from '../policy/trust.ts'
+import type { TrustRoot } from '../policy/trust.ts'
 import type { HighWater } from '../state/high-water.ts'
-import { bundleKey, directoryKey, type Pointer, readPointers } from '../state/pointers.ts'
-import { type ActivePolicy, activePolicyOf } from './active-policy.ts'
+import type { LastGoodStore } from '../state/last-good.ts'
+import { type Pointer, type RegionPointers, readPointers } from '../state/pointers.ts'
+import type { ActivePolicy } from './active-policy.ts'
+import { repeat } from './region/repeat.ts'
+import { bundleShelf } from './revisions/bundle-shelf.ts'
+import { type CandidateEvent, type CandidateStatus, candidateKeeper, type LiveCandidate } from './revisions/candidate.ts'
+import { type Refusal, refusalOf } from './revisions/fetched.ts'
+import { type Floors, type InForce, type Names, readied } from './revisions/stable.ts'
 
 export interface ActivationOptions {
-  region: string
   zone: string
-  ring: string
   trust: TrustRoot
   clock: Clock
-  /** Reads this region's pointer from its own replica of the global table. */
-  pointer: () => Promise<Pointer | undefined>
+  /** Reads what this region is told from its own replica of the global table. */
+  pointers: () => Promise<RegionPointers>
   /** This region's bucket. */
-  objects: ObjectStore
+  objects: Pick<ObjectStore, 'get'>
   highWater: HighWater
+  lastGood: LastGoodStore
   log: (event: ActivationEvent) => void
 }
 
 export type ActivationEvent =
-  | { event: 'activated'; revision: string; bundleSeq: number; directorySeq: number }
+  | { event: 'activated'; from: 'pointer' | 'last_good'; revision: string; bundleSeq: number; directorySeq: number }
   | { event: 'refused'; what: string; fault: string; detail: string }
-  | { event: 'state_unreachable'; detail: string }
+  | { event: 'state_unreachable' | 'last_good_unreachable' | 'candidate_unreadable'; detail: string }
+  | CandidateEvent
+
+/** What a process has loaded, and how it came to it: what it reports to whoever watches the fleet. */
+export interface ActivationStatus {
+  stable: {
+    policy: ActivePolicy | undefined
+    /** Of the bundle in the bucket. */
+    sizeBytes: number | undefined
+    fetchedAtMs: number | undefined
+    activatedAtMs: number | undefined
+    /** Why what the pointer names is not in force. */
+    refusal: Refusal | undefined
+  }
+  /** Undefined while none is named. */
+  candidate: CandidateStatus | undefined
+  /** What is named as candidate cannot be read. */
+  candidateFault: string | undefined
+  /** The bundle that was in force before. */
+  previousRevision: string | undefined
+  /** When pointers were asked for, and when they were last answered. Milliseconds since the epoch. */
+  askedAtMs: number | undefined
+  answeredAtMs: number | undefined
+}
 
 export interface Activation {
   /** The policy in force, or undefined while none was ever verified. */
   current(): ActivePolicy | undefined
+  /** What is loaded beside it for a rollout. In one turn of the event loop both have the same directory. */
+  candidate(): LiveCandidate | undefined
+  status(): ActivationStatus
+  /** Called after an activation, a refusal, and whatever becomes of a candidate. */
+  onChange(listener: () => void): void
   /** When the regional table last answered, on the monotonic clock; undefined before the first answer. */
   regionalStateSeenAt(): number | undefined
-  /** One look at the pointer. Never throws: whatever fails leaves the active policy in force. */
+  /** One look at the pointers, and all that follows. Never throws: whatever fails leaves the active policy in force. */
   poll(): Promise<void>
-  /** Polls every `intervalMs` until the returned function is called. */
-  start(intervalMs: number): () => Promise<void>
+  /** Polls until the returned function is called: sooner while a candidate is named, since a rollout waits for it. */
+  start(intervals: { idleMs: number; rolloutMs: number }): () => Promise<void>
 }
 
 /** A gateway believes only what is signed: pointers are a mailbox, and nothing here trusts the table or the bucket. */
 export function activation(options: ActivationOptions): Activation {
-  const { clock, log } = options
-  let active: ActivePolicy | undefined
-  let seenAt: number | undefined
-  // What was refused last is not fetched and verified again every second. It is named by the pointer's digests.
-  let refused: string | undefined
+  const { clock, log, highWater, lastGood } = options
+  const shelf = bundleShelf(options)
+  const parts = { ...options, shelf }
+  const listeners: (() => void)[] = []
+  const changed = () => {
+    for (const listener of listeners) listener()
+  }
+  const candidates = candidateKeeper({ shelf, clock, log, changed })
 
-  const poll = async () => {
-    let pointer: Pointer | undefined
-    let floors: Floors
-    try {
-      ;[pointer, floors] = await Promise.all([options.pointer(), readFloors(options.highWater)])
-      seenAt = clock.monotonic()
-    } catch (error) {
-      log({ event: 'state_unreachable', detail: String(error) })
+  let inForce: InForce | undefined
+  let previous: { revision: string; bundleDigest: string } | undefined
+  let activatedAtMs: number | undefined
+  let seenAt: number | undefined
+  let asked: { askedAtMs?: number; answeredAtMs?: number } = {}
+  let candidateFault: string | undefined
+  let unsaved = false
+  // What was refused last is not fetched and verified again every second, nor told again.
+  let refused: { named: string; refusal: Refusal } | undefined
+  let lastGoodRefused: string | undefined
+
+  const look = async () => {
+    asked = { ...asked, askedAtMs: clock.now() }
+    const [floors, told] = await Promise.allSettled([readFloors(highWater), options.pointers()])
+    for (const { reason } of [floors, told].filter((answer) => answer.status === 'rejected'))
+      log({ event: 'state_unreachable', detail: String(reason) })
+    if (floors.status === 'rejected') return
+    if (told.status === 'rejected') return fallBack(floors.value)
+    seenAt = clock.monotonic()
+    asked = { ...asked, answeredAtMs: clock.now() }
+    const { stable, candidate } = told.value
+    noteFault(told.value.candidateFault)
+    // First of all, so that nothing slow keeps a candidate in use that was withdrawn.
+    candidates.see(candidate, inForce, floorOf(floors.value))
+    if (stable !== undefined) await follow(stable, floors.value)
+    if (inForce === undefined) await fallBack(floors.value)
+    candidates.see(candidate, inForce, floorOf(floors.value))
+    if (unsaved) await save()
+    forgetOthers()
+  }
+
+  const forgetOthers = () => {
+    const kept = [inForce?.policy.bundleDigest, previous?.bundleDigest, candidates.status()?.named.bundleDigest]
+    shelf.keep(kept.filter((digest) => digest !== undefined))
+  }
+
+  const follow = async (pointer: Pointer, floors: Floors) => {
+    const named = nameOf(pointer)
+    if (inForce !== undefined && named === nameOf(inForce.policy)) {
+      refused = undefined
       return
     }
-    if (pointer === undefined) return
-    const named = `${pointer.bundleDigest} ${pointer.directoryDigest}`
-    if (named === refused || (active !== undefined && named === `${active.bundleDigest} ${active.directoryDigest}`)) return
+    if (refused?.named === named && !refused.refusal.passing) return
     try {
-      active = await activate(pointer, floors, options)
+      swap(await readied(pointer, inForce, floors, parts), 'pointer', floors)
       refused = undefined
-      log({ event: 'activated', revision: active.revision, bundleSeq: active.bundleSeq, directorySeq: active.directorySeq })
     } catch (error) {
-      const fault = error instanceof TrustError ? error.code : 'failed'
-      // A missing object or a table that is away may be there at the next look; what is wrong stays wrong.
-      if (error instanceof TrustError && fault !== 'not_yet_valid') refused = named
-      log({ event: 'refused', what: named, fault, detail: String(error) })
+      const refusal = refusalOf(error)
+      const told = refused?.named === named && refused.refusal.fault === refusal.fault
+      refused = { named, refusal }
+      if (told) return
+      log({ event: 'refused', what: named, fault: refusal.fault, detail: refusal.detail })
+      changed()
     }
   }
 
+  /** A process that has nothing serves what its region served last, verified like everything else. What was refused stays reported. */
+  const fallBack = async (floors: Floors) => {
+    if (inForce !== undefined) return
+    try {
+      const good = await lastGood.read()
+      if (good === undefined || nameOf(good) === lastGoodRefused) return
+      await readied(good, undefined, floors, parts).then(
+        (next) => swap(next, 'last_good', floors),
+        (error) => {
+          const { fault, detail, passing } = refusalOf(error)
+          if (!passing) lastGoodRefused = nameOf(good)
+          log({ event: 'refused', what: `last good ${nameOf(good)}`, fault, detail })
+        },
+      )
+    } catch (error) {
+      log({ event: 'last_good_unreachable', detail: String(error) })
+    }
+  }
+
+  const swap = (next: InForce, from: 'pointer' | 'last_good', floors: Floors) => {
+    const { policy } = next
+    if (inForce !== undefined && inForce.policy.bundleDigest !== policy.bundleDigest) previous = inForce.policy
+    inForce = next
+    activatedAtMs = clock.now()
+    unsaved = true
+    // In the same turn: no call may meet a candidate that has another directory.
+    const named = candidates.status()?.named
+    if (named !== undefined) candidates.see(named, inForce, floorOf(floors))
+    log({ event: 'activated', from, revision: policy.revision, bundleSeq: policy.bundleSeq, directorySeq: policy.directorySeq })
+    changed()
+  }
+
+  const save = async () => {
+    if (inForce === undefined) return
+    const { bundleDigest, bundleSeq, directoryDigest, directorySeq } = inForce.policy
+    try {
+      await lastGood.write({ bundleDigest, bundleSeq, directoryDigest, directorySeq })
+      unsaved = false
+    } catch (error) {
+      log({ event: 'last_good_unreachable', detail: String(error) })
+    }
+  }
+
+  const noteFault = (fault: string | undefined) => {
+    if (fault === candidateFault) return
+    candidateFault = fault
+    if (fault === undefined) return
+    log({ event: 'candidate_unreadable', detail: fault })
+    changed()
+  }
+
+  const floorOf = (floors: Floors) => Math.max(floors.bundle, inForce?.policy.bundleSeq ?? 0)
+
   return {
-    current: () => active,
+    current: () => inForce?.policy,
+    candidate: candidates.live,
+    status: () => ({
+      stable: {
+        policy: inForce?.policy,
+        sizeBytes: inForce?.loaded.sizeBytes,
+        fetchedAtMs: inForce?.loaded.fetchedAtMs,
+        activatedAtMs,
+        refusal: refused?.refusal,
+      },
+      candidate: candidates.status(),
+      candidateFault,
+      previousRevision: previous?.revision,
+      askedAtMs: asked.askedAtMs,
+      answeredAtMs: asked.answeredAtMs,
+    }),
+    onChange: (listener) => listeners.push(listener),
     regionalStateSeenAt: () => seenAt,
-    poll,
-    start(intervalMs) {
-      let timer: NodeJS.Timeout | undefined
-      let stopped = false
-      let polling = Promise.resolve()
-      const next = () => {
-        polling = poll().finally(() => {
-          if (!stopped) timer = setTimeout(next, intervalMs)
-        })
-      }
-      next()
-      return () => {
-        stopped = true
-        clearTimeout(timer)
-        return polling
+    async poll() {
+      await look()
+      await candidates.settled()
+    },
+    start({ idleMs, rolloutMs }) {
+      const stop = repeat(look, () => (candidates.status() === undefined ? idleMs : rolloutMs))
+      return async () => {
+        await stop()
+        await candidates.settled()
       }
     },
   }
-}
-
-interface Floors {
-  bundle: number
-  directory: number
 }
 
 async function readFloors(highWater: HighWater): Promise<Floors> {
@@ -104,40 +226,9 @@ async function readFloors(highWater: HighWater): Promise<Floors> {
   return { bundle, directory }
 }
 
-async function activate(pointer: Pointer, floors: Floors, options: ActivationOptions): Promise<ActivePolicy> {
-  const { objects, trust, zone, clock, highWater } = options
-  const [bundleBytes, directoryBytes] = await Promise.all([
-    fetched(objects, bundleKey(pointer.bundleDigest)),
-    fetched(objects, directoryKey(pointer.directoryDigest)),
-  ])
-  const nowMs = clock.now()
-  const bundle = await verifyBundle(bundleBytes, { trust, zone, nowMs, minSeq: floors.bundle })
-  const directory = verifyDirectory(Buffer.from(directoryBytes).toString('utf8'), { trust, zone, nowMs, minSeq: floors.directory })
-  if (bundle.digest !== pointer.bundleDigest || directory.digest !== pointer.directoryDigest) {
-    throw new TrustError('altered', 'the bucket holds another object than its key says')
-  }
-  const evaluator = await loadEvaluator(bundle.wasm)
-  evaluator.smoke()
-  await evaluator.warm()
-  const next = activePolicyOf(bundle, directory, evaluator)
-  // The marks are raised last, after all that can fail, and before the swap: a process that dies in between has
-  // activated nothing, and none can activate less than what any of this region has served.
-  for (const [mark, seq] of [
-    ['bundle', bundle.seq],
-    ['directory', directory.seq],
-  ] as const) {
-    if (!(await highWater.raise(mark, seq))) throw new TrustError('rolled_back', `${mark} seq ${seq} is below the region's high-water mark`)
-  }
-  return next
-}
+const nameOf = ({ bundleDigest, directoryDigest }: Names) => `${bundleDigest} ${directoryDigest}`
 
-async function fetched(objects: ObjectStore, key: string): Promise<Uint8Array> {
-  const bytes = await objects.get(key)
-  if (bytes === undefined) throw new Error(`${key} is not in this region's bucket`)
-  return bytes
-}
-
-/** Reads the pointer of this gateway's ring from the global table. */
-export function pointerReader(client: DynamoDBClient, table: string, region: string, ring: string) {
-  return async () => (await readPointers(client, table, region, ring)).stable
+/** Reads what this gateway's region is told: the pointer of its ring, and the candidate of a rollout. */
+export function pointersReader(client: DynamoDBClient, table: string, region: string, ring: string): () => Promise<RegionPointers> {
+  return () => readPointers(client, table, region, ring)
 }

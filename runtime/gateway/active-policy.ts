@@ -32,6 +32,8 @@ export interface ActivePolicy extends TrustedIssuers {
   scanner: Scanner
   /** Names of the data classes that the documents add. */
   declaredClasses: ReadonlySet<string>
+  /** The same for two policies whose documents add the same classes, found the same way: then both scanners find the same. */
+  classesDigest: string
   agents: ReadonlyMap<string, ActiveAgent>
   tools: ReadonlyMap<string, ActiveTool>
   zones: Directory['zones']
@@ -77,8 +79,7 @@ export interface ActiveAction extends ToolAction {
 
 /** @throws when a tool's schema does not compile: such a bundle is not activated */
 export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { digest: string }, evaluator: PolicyEvaluator): ActivePolicy {
-  // Strict: an unknown keyword in a signed schema is a mistake that would otherwise check nothing.
-  const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: false, validateFormats: false })
+  const { scanner, classesDigest, actions } = preparedOf(bundle)
   return {
     revision: bundle.revision,
     bundleDigest: bundle.digest,
@@ -88,10 +89,11 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
     issuedAtMs: Math.min(bundle.notBeforeMs, directory.notBeforeMs),
     notAfterMs: Math.min(bundle.notAfterMs, directory.notAfterMs),
     evaluator,
-    scanner: createScanner({ custom: bundle.classes }),
+    scanner,
     declaredClasses: new Set(bundle.classes.map(({ name }) => name)),
+    classesDigest,
     agents: bundle.agents,
-    tools: new Map([...bundle.tools].map(([name, tool]) => [name, activeTool(tool, directory, ajv)])),
+    tools: new Map([...bundle.tools].map(([name, tool]) => [name, activeTool(tool, directory, actions)])),
     zones: directory.zones,
     attesters: new Map(
       directory.attesters.map(({ region, zone, approval, data_protection: dataProtection }) => [
@@ -109,12 +111,38 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
   }
 }
 
-function activeTool(tool: Tool, directory: Directory, ajv: Ajv): ActiveTool {
+/** What of a bundle is costly to make and the same under every directory. */
+interface Prepared {
+  scanner: Scanner
+  classesDigest: string
+  actions: ReadonlyMap<ToolAction, Pick<ActiveAction, 'accepts' | 'schemaDigest'>>
+}
+
+// A directory comes every few minutes, with the same bundle: schemas are not compiled again for it.
+const prepared = new WeakMap<ActiveBundle, Prepared>()
+
+function preparedOf(bundle: ActiveBundle): Prepared {
+  const known = prepared.get(bundle)
+  if (known !== undefined) return known
+  // Strict: an unknown keyword in a signed schema is a mistake that would otherwise check nothing.
+  const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: false, validateFormats: false })
+  const actions = [...bundle.tools.values()].flatMap((tool) => [...tool.actions.values()])
+  const made: Prepared = {
+    scanner: createScanner({ custom: bundle.classes }),
+    classesDigest: hash('sha256', JSON.stringify(bundle.classes)),
+    actions: new Map(actions.map((action) => [action, { accepts: ajv.compile(action.schema), schemaDigest: digestOf(action.schema) }])),
+  }
+  prepared.set(bundle, made)
+  return made
+}
+
+function activeTool(tool: Tool, directory: Directory, compiled: Prepared['actions']): ActiveTool {
   const zones = toolZones(tool, directory.zones)
   const activeAction = (name: string, action: ToolAction): ActiveAction => {
     const facts = { name: tool.name, action: name, effect: action.effect, zones, risk: action.risk, drift: false }
-    const accepts = ajv.compile(action.schema)
-    return { ...action, accepts, facts, driftedFacts: { ...facts, drift: true }, schemaDigest: digestOf(action.schema) }
+    const schema = compiled.get(action)
+    if (schema === undefined) throw new Error(`the schema of ${tool.name}.${name} was not compiled`)
+    return { ...action, ...schema, facts, driftedFacts: { ...facts, drift: true } }
   }
   return {
     credentialRef: tool.credentialRef,

@@ -21,6 +21,7 @@ import { regionalSecret } from '../state/region-secret.ts'
 import { regionalSlices } from '../state/slices.ts'
 import { globalVouchers } from '../state/vouchers.ts'
 import { decisionTelemetry } from '../telemetry/telemetry.ts'
+import type { Activation } from './activation.ts'
 import type { ActivePolicy } from './active-policy.ts'
 import { buildGateway } from './app.ts'
 import { approvalParts } from './approvals/approval-parts.ts'
@@ -39,6 +40,7 @@ import { operatorParts } from './operator/operator-parts.ts'
 import { createRates } from './rates.ts'
 import { createHomes, type Homes } from './region/homes.ts'
 import { createKillSwitches } from './region/kill-switches.ts'
+import { revisionParts } from './revisions/revision-parts.ts'
 import type { Services } from './services.ts'
 import { tokenParts } from './token-parts.ts'
 
@@ -55,6 +57,8 @@ export interface Surroundings {
   clock: Clock
   /** The verified policy and directory in force. */
   active: () => ActivePolicy | undefined
+  /** What is loaded beside it, and what became of everything that was named. */
+  revisions: Pick<Activation, 'candidate' | 'status' | 'onChange'>
   identity: LogIdentity
   log: (event: object) => void
 }
@@ -86,7 +90,7 @@ const TOKEN_KEY_INTERVAL_MS = 60_000
 
 /** Wires one gateway. Nothing here decides; nothing elsewhere knows how the parts are made. */
 export function assemble(config: GatewayConfig, around: Surroundings, healthOf: (of: Known) => Health & { leave(): void }): Assembly {
-  const { dynamodb, spool, resolver, dialer, clock, active, identity, log } = around
+  const { dynamodb, spool, resolver, dialer, clock, active, revisions, identity, log } = around
   const place = { region: config.region, zone: config.zone }
   const node = newNode()
   const telemetry = decisionTelemetry()
@@ -129,6 +133,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     clock,
     log,
   })
+  const { counter, comparison, reporter, shown } = revisionParts(config, { ...around, node, watch })
   const approvals = approvalParts(config, { ...around, regionUrl, events: journal, send: world.send })
   const services: Services = {
     place,
@@ -152,12 +157,15 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     // Whatever text the secret is, the key has 256 bits.
     pseudonymKey: hash('sha256', config.pseudonymSecret, 'buffer'),
     recognizer: recognizerOf(config, { resolver, dialer }),
+    watchers: [comparison],
   }
   const { zoneUrl, globalUrl, zone } = config
   const enforcer = createEnforcer({
     node,
     services,
     active,
+    candidate: revisions.candidate,
+    counter,
     verifier: tokenVerifier({ zone, regionUrl: config.regionUrl, zoneUrl, globalUrl, clock }),
     journal,
     telemetry,
@@ -202,6 +210,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     active,
     clock,
     notices: approvals.notices,
+    revisions: shown,
   })
 
   return {
@@ -216,6 +225,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
         budgets.start(LOOK_INTERVAL_MS),
         watch.start(TOOL_WATCH_INTERVAL_MS),
         tokens.start(TOKEN_KEY_INTERVAL_MS),
+        reporter.start(),
       ]
       return async () => {
         await Promise.all(stops.map((stop) => stop()))

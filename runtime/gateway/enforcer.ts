@@ -9,7 +9,10 @@ import type { ActivePolicy } from './active-policy.ts'
 import type { Arrival } from './arrival.ts'
 import { callKey, type KeyedCall, type StoredResponse } from './idempotency.ts'
 import type { Ending, Journal } from './journal.ts'
-import type { Services } from './services.ts'
+import type { LiveCandidate } from './revisions/candidate.ts'
+import { createPicking } from './revisions/picking.ts'
+import type { RevisionCounter } from './revisions/revision-counts.ts'
+import type { Services, Unfit } from './services.ts'
 import { authenticate, type Credentials } from './stages/authenticate.ts'
 import { begin, type Decision, decide, type Judging } from './stages/decide.ts'
 import { verdictOf } from './verdict-of.ts'
@@ -19,6 +22,10 @@ export interface EnforcerOptions {
   node: string
   services: Services
   active: () => ActivePolicy | undefined
+  /** What is loaded beside it, and decides for its share of agents. */
+  candidate: () => LiveCandidate | undefined
+  /** Counts what each revision decides. */
+  counter: Pick<RevisionCounter, 'verdict' | 'failed'>
   verifier: TokenVerifier
   journal: Journal
   telemetry: DecisionTelemetry
@@ -57,7 +64,10 @@ export interface Enforcer {
   arrive(door: DoorName, headers: { traceparent?: string; tracestate?: string }): Arrival
   /** Authenticates from headers alone. @throws AegisError */
   admit(arrival: Arrival, credentials: Credentials): Promise<void>
-  /** The same for what is no call: an agent asks about its approval, or says what became of a decision. @throws AegisError */
+  /**
+   * The same for what is no call: an agent asks about its approval, or says what became of a decision. It gets the policy that its calls
+   * are decided by. @throws AegisError
+   */
   identify(credentials: Credentials): Promise<{ principal: Principal; policy: ActivePolicy }>
   /** Decides an admitted call and records the verdict. @throws AegisError */
   decide(arrival: Arrival, call: ToolCall): Promise<Decided>
@@ -66,16 +76,20 @@ export interface Enforcer {
 }
 
 export function createEnforcer(options: EnforcerOptions): Enforcer {
-  const { node, services, active, verifier, journal, telemetry, clock, maxPerTenant } = options
+  const { node, services, active, candidate, counter, verifier, journal, telemetry, clock, maxPerTenant } = options
   const places = tenantPlaces(maxPerTenant)
+  const picking = createPicking(clock)
 
   const identify = async (credentials: Credentials) => {
+    // Both of one turn, so that the directory that the token is verified by is the one that the call is judged by.
     const policy = inForce(active(), clock)
-    return { principal: await authenticate(credentials, policy, verifier, services), policy }
+    const beside = candidate()
+    const principal = await authenticate(credentials, policy, verifier, services)
+    return { principal, policy: picking.policyFor(principal.agentId, policy, beside) }
   }
 
   const judged = async (arrival: Arrival, call: ToolCall, principal: Principal, policy: ActivePolicy): Promise<Decided> => {
-    const judging = begin(call, principal, policy, services, arrival.decisionId)
+    const judging = begun({ call, principal, policy, decisionId: arrival.decisionId }, services)
     refuseOverRate(judging)
     // What is killed now is refused now, whatever its key was answered before.
     const keyed = judging.enriched.kill === undefined ? await beginKeyed(judging) : undefined
@@ -84,8 +98,10 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       await keyed?.abandon()
       throw error
     })
-    const verdict = verdictOf(arrival.decisionId, decision, policy, services.place, clock.monotonic() - arrival.startedMs)
+    const durationMs = clock.monotonic() - arrival.startedMs
+    const verdict = verdictOf(arrival.decisionId, decision, policy, services.place, durationMs)
     const recorded = await kept(arrival, decision, verdict, keyed, journal)
+    counter.verdict(policy.revision, decision, durationMs)
     return decidedOf({ judging, decision, verdict, recorded, keyed })
   }
 
@@ -115,7 +131,25 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       }
     },
 
-    refuse: (arrival, error) => journal.refusal(arrival, error),
+    refuse(arrival, error) {
+      const refused = journal.refusal(arrival, error)
+      // Who was not admitted met no policy, and a call that has its verdict was counted with it.
+      if (refused.code === 'internal_error' && arrival.admitted !== undefined && arrival.decided === undefined)
+        counter.failed(arrival.admitted.policy.revision, clock.monotonic() - arrival.startedMs)
+      return refused
+    },
+  }
+}
+
+/** @throws AegisError malformed_call when the arguments do not fit, which whoever looks on is told */
+function begun(unfit: Unfit, services: Services): Judging {
+  try {
+    return begin(unfit.call, unfit.principal, unfit.policy, services, unfit.decisionId)
+  } catch (error) {
+    if (error instanceof AegisError && error.code === 'malformed_call') {
+      for (const watcher of services.watchers) watcher.unfit?.(unfit)
+    }
+    throw error
   }
 }
 

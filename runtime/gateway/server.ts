@@ -8,20 +8,23 @@ import closeWithGrace from 'close-with-grace'
 import { openSpool } from '../evidence/spool.ts'
 import { parseTrustRoot } from '../policy/trust.ts'
 import { regionalHighWater } from '../state/high-water.ts'
+import { regionalLastGood } from '../state/last-good.ts'
 import { s3ObjectStore } from '../state/object-store.ts'
-import { startTelemetry } from '../telemetry/telemetry.ts'
-import { activation, pointerReader } from './activation.ts'
+import { CANARY } from '../state/pointers.ts'
+import { policyTelemetry, startTelemetry } from '../telemetry/telemetry.ts'
+import { type ActivationEvent, activation, pointersReader } from './activation.ts'
 import { assemble } from './assembly.ts'
 import { systemClock as clock } from './clock.ts'
 import { type GatewayConfig, loadConfig } from './config.ts'
 import { gatewayHealth } from './gateway-health.ts'
 import { pinnedDialer } from './net/dialer.ts'
 import { dnsResolver } from './net/resolver.ts'
+import { ageS } from './revisions/fleet-report.ts'
 
 // The process of one gateway: the same in every region, on AWS and on one machine. It owns signals, the port and the
 // exit code; everything else is wired here and lives elsewhere.
 
-const POLL_INTERVAL_MS = 1000
+const POLL_INTERVALS = { idleMs: 1000, rolloutMs: 250 }
 /** The SDK waits this long for a table or bucket of its own region before it counts it as away. */
 const REGIONAL_TIMEOUT_MS = 2000
 
@@ -46,16 +49,23 @@ async function serve(config: GatewayConfig): Promise<void> {
   const dynamodb = new DynamoDBClient({ maxAttempts: 2, requestHandler })
   // Path style, because the bucket's name must not become a host name that some resolver has to know.
   const s3 = new S3Client({ maxAttempts: 2, forcePathStyle: true, requestHandler })
+  const policyMetrics = policyTelemetry(() => {
+    const active = policies.current()
+    return active === undefined ? undefined : ageS(active, clock.now())
+  })
   const policies = activation({
-    region,
     zone,
-    ring: config.ring,
     trust: parseTrustRoot(config.trustRoot),
     clock,
-    pointer: pointerReader(dynamodb, config.globalTable, region, config.ring),
+    pointers: pointersReader(dynamodb, config.globalTable, region, config.ring),
     objects: s3ObjectStore(s3, config.bundleBucket),
     highWater: regionalHighWater(dynamodb, config.regionStateTable),
-    log,
+    lastGood: regionalLastGood(dynamodb, config.regionStateTable),
+    log(event: ActivationEvent) {
+      log(event)
+      if (event.event === 'refused') policyMetrics.activationRefused(config.ring, event.fault)
+      if (event.event === 'candidate_refused') policyMetrics.activationRefused(CANARY, event.fault)
+    },
   })
   const dialer = pinnedDialer({ proxy: config.egressProxy })
   const assembly = assemble(
@@ -69,13 +79,14 @@ async function serve(config: GatewayConfig): Promise<void> {
       dialer,
       clock,
       active: policies.current,
+      revisions: policies,
       identity,
       log,
     },
     (known) => gatewayHealth({ policies, spool, clock, warnAgeMs: config.bundleWarnAgeMs, ...known }),
   )
   const { app, operator, health } = assembly
-  const stopPolling = policies.start(POLL_INTERVAL_MS)
+  const stopPolling = policies.start(POLL_INTERVALS)
   const stopLooking = assembly.start()
 
   closeWithGrace({ delay: 20_000, logger: false }, async ({ err }) => {

@@ -1,7 +1,9 @@
 import type { BudgetKeeper } from '../budget/keeper.ts'
 import type { EntityRecognizer } from '../dlp/recognizer.ts'
+import type { Principal, ToolCall } from '../model/call.ts'
 import type { Clock, Resolver } from '../model/ports.ts'
 import type { DecisionTelemetry } from '../telemetry/telemetry.ts'
+import type { ActivePolicy } from './active-policy.ts'
 import type { ApprovalDesk } from './approvals/desk.ts'
 import type { Chains } from './chains.ts'
 import type { Idempotency } from './idempotency.ts'
@@ -9,7 +11,9 @@ import type { ToolWatch } from './net/tool-watch.ts'
 import type { Rates } from './rates.ts'
 import type { Homes } from './region/homes.ts'
 import type { KillSwitches } from './region/kill-switches.ts'
+import type { EnrichedCall } from './stages/enrich.ts'
 import type { ExportGate } from './stages/guard.ts'
+import type { FoundFacts, Judgement } from './stages/judge.ts'
 
 /** Where a gateway stands. */
 export interface Place {
@@ -35,4 +39,30 @@ export interface Services {
   pseudonymKey: Uint8Array
   /** Finds what no pattern does, in classes that the documents declare. */
   recognizer: ((classes: ReadonlySet<string>) => EntityRecognizer) | undefined
+  /** Told of every judgement, and changing none. */
+  watchers: readonly JudgementWatcher[]
+}
+
+/** What policy was asked about one call, and what it said. Once more when a concurrent call made it be asked again. */
+export interface Judged {
+  enriched: EnrichedCall
+  found: FoundFacts
+  /** Policy's own words: before rewriting, guard and shadow mode. */
+  judgement: Judgement
+  policy: ActivePolicy
+  decisionId: string
+}
+
+/** A call whose arguments do not fit the action's schema: it ended before policy was asked. */
+export interface Unfit {
+  call: ToolCall
+  principal: Principal
+  policy: ActivePolicy
+  decisionId: string
+}
+
+/** Looks on. What it throws is dropped: it counts its own failures. Called on the way of the call, so it only takes note. */
+export interface JudgementWatcher {
+  judged(event: Judged): void
+  unfit?(event: Unfit): void
 }

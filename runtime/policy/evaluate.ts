@@ -24,7 +24,8 @@ const MEMORY_PAGES_MAX = 64
 /** A compiled policy and the arguments it reads are 1 KB each; all facts together stay far below this. */
 const INPUT_BYTES_MAX = 16_384
 const WARM_CALLS = 3000
-const WARM_BATCH = 50
+/** Few, because the next bundle is warmed while calls are decided: each turn of the event loop waits for one batch. */
+const WARM_BATCH = 10
 
 /**
  * Loads the module of a verified bundle.

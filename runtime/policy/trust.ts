@@ -19,8 +19,9 @@ export type TrustFault =
   | 'not_yet_valid'
   | 'expired'
   | 'rolled_back'
+  | 'foreign_tenant'
 
-/** Raised by `verifyBundle` and `verifyDirectory`: what is active stays active. */
+/** Raised by `verifyBundle`, `verifyDirectory` and `checkTenantsOf`: what is active stays active. */
 export class TrustError extends Error {
   override name = 'TrustError'
   readonly code: TrustFault

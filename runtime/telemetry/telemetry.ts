@@ -10,6 +10,8 @@ export const NAMES = {
   softened: 'aegis.softened',
   guardFired: 'aegis.guard.fired',
   stageFailures: 'aegis.stage.failures',
+  policyAge: 'aegis.policy.age',
+  activationRefused: 'aegis.activation.refused',
 } as const
 
 export interface TelemetryResource {
@@ -138,4 +140,25 @@ export function decisionTelemetry(): DecisionTelemetry {
       span.end()
     },
   }
+}
+
+/** What alarms are built on: a policy that gets old because nothing new arrives, and one that arrived and is refused. */
+export interface PolicyTelemetry {
+  /** @param ring `stable` or `canary`. @param fault why */
+  activationRefused(ring: string, fault: string): void
+}
+
+/** @param ageS seconds since the older of bundle and directory in force was issued; undefined while there is none */
+export function policyTelemetry(ageS: () => number | undefined): PolicyTelemetry {
+  const meter = metrics.getMeter(NAMES.scope)
+  const refused = meter.createCounter(NAMES.activationRefused, {
+    description: 'bundles and directories that were refused',
+    unit: '{bundle}',
+  })
+  const age = meter.createObservableGauge(NAMES.policyAge, { description: 'age of the older of bundle and directory in force', unit: 's' })
+  age.addCallback((result) => {
+    const seconds = ageS()
+    if (seconds !== undefined) result.observe(seconds)
+  })
+  return { activationRefused: (ring, fault) => refused.add(1, { 'aegis.ring': ring, 'aegis.fault': fault }) }
 }

@@ -12,14 +12,17 @@ import { resolveDeployment } from '../../config/resolve.ts'
 import { regionsOf } from '../../config/schema.ts'
 import { openSpool, type Spool, type SpoolOptions } from '../../runtime/evidence/spool.ts'
 import { type Stores, startStores } from '../../runtime/fabric/stores/region-stores.ts'
+import type { Activation, ActivationStatus } from '../../runtime/gateway/activation.ts'
 import { type ActivePolicy, activePolicyOf } from '../../runtime/gateway/active-policy.ts'
 import { assemble } from '../../runtime/gateway/assembly.ts'
 import { loadConfig } from '../../runtime/gateway/config.ts'
 import type { Enforcer } from '../../runtime/gateway/enforcer.ts'
 import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
+import type { LiveCandidate } from '../../runtime/gateway/revisions/candidate.ts'
 import type { Dialer, DialRequest, DialResponse, Resolver, Signer } from '../../runtime/model/ports.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { packBundle, verifyBundle } from '../../runtime/policy/bundle.ts'
+import type { BundleData } from '../../runtime/policy/bundle-data.ts'
 import { type Attester, buildDirectory, type Directory, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
 import { bundleData, type Documents, loadDocuments, revisionOf } from '../../runtime/policy/documents.ts'
 import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
@@ -63,14 +66,21 @@ export interface Issue {
   signer?: Signer
   /** Of a directory only. */
   attesters?: readonly Attester[]
+  /** Default: the demo's. */
+  documents?: Documents
+  /** Of a bundle only. Default: the committed module. */
+  wasm?: Uint8Array
+  /** Of a bundle only. Default: what the documents give. */
+  data?: BundleData
 }
 
 /** A signed bundle of the demo's documents for a zone, as a publisher makes it. */
-export async function signedBundle(trust: TestTrust, { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer }: Issue) {
-  const wasm = builtWasm()
+export async function signedBundle(trust: TestTrust, issue: Issue) {
+  const { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer } = issue
+  const { wasm = builtWasm(), documents: issued = documents, data = bundleData(issued, zone) } = issue
   const contents = {
-    data: bundleData(documents, zone),
-    revision: revisionOf(wasm, documents),
+    data,
+    revision: revisionOf(wasm, issued),
     seq,
     zone,
     notBeforeMs: nowMs - 60_000,
@@ -81,14 +91,14 @@ export async function signedBundle(trust: TestTrust, { zone, seq = 1, nowMs = Da
 
 /** A signed directory of the demo's tenants for a zone, with every region as issuer. */
 export async function signedDirectory(trust: TestTrust, issue: Issue) {
-  const { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer, attesters = [] } = issue
+  const { zone, seq = 1, nowMs = Date.now(), maxAgeMs = 3_600_000, signer, attesters = [], documents: issued = documents } = issue
   const issuers = regionsOf(deployment).map(({ region, zone }) => ({
     iss: names.regionUrl(region),
     region,
     zone,
     keys: [trust.regions[region]?.publicJwk as PublicJwk],
   }))
-  const tenants = documents.tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
+  const tenants = issued.tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
   const directory: Directory = buildDirectory({
     zone,
     seq,
@@ -98,15 +108,20 @@ export async function signedDirectory(trust: TestTrust, issue: Issue) {
     tenants,
     issuers,
     attesters,
-    grants: grantsFor(documents.agents, documents.tenants, zones, nowMs),
-    clients: documents.clients,
+    grants: grantsFor(issued.agents, issued.tenants, zones, nowMs),
+    clients: issued.clients,
   })
   return signDirectory(directory, signer ?? testSigner(trust.control))
 }
 
-export async function activePolicy(trust: TestTrust, zone: string, attesters: readonly Attester[] = []): Promise<ActivePolicy> {
+export async function activePolicy(
+  trust: TestTrust,
+  zone: string,
+  attesters: readonly Attester[] = [],
+  issue: Partial<Issue> = {},
+): Promise<ActivePolicy> {
   const expected = { trust: trust.trust, zone, nowMs: Date.now(), minSeq: 0 }
-  const bundle = await verifyBundle(await signedBundle(trust, { zone }), expected)
+  const bundle = await verifyBundle(await signedBundle(trust, { zone, ...issue }), expected)
   const directory = verifyDirectory(await signedDirectory(trust, { zone, attesters }), expected)
   return activePolicyOf(bundle, directory, await loadEvaluator(bundle.wasm))
 }
@@ -120,6 +135,8 @@ export interface TestGateway {
   dialled: DialRequest[]
   /** Swap or remove the policy in force. */
   active: ActivePolicy | undefined
+  /** The same for what is loaded beside it. */
+  candidate: LiveCandidate | undefined
   /** What the gateway asks its own region for. Closed: the region's tables and keys are away. */
   stores: Stores
   /** The records written so far, oldest first. */
@@ -138,6 +155,21 @@ export interface TestGatewayOptions {
   dialer?: Dialer
   spool?: Partial<SpoolOptions>
   maxInFlight?: number
+  /** Default: the policy and the candidate that the test sets. */
+  revisions?: Pick<Activation, 'current' | 'candidate' | 'status' | 'onChange'>
+}
+
+/** As a gateway has it that has activated a policy and was never named a candidate. */
+export function activationStatus(policy: ActivePolicy | undefined): ActivationStatus {
+  const at = policy === undefined ? undefined : Date.now()
+  return {
+    stable: { policy, sizeBytes: undefined, fetchedAtMs: at, activatedAtMs: at, refusal: undefined },
+    candidate: undefined,
+    candidateFault: undefined,
+    previousRevision: undefined,
+    askedAtMs: at,
+    answeredAtMs: at,
+  }
 }
 
 const addresses = ['44.128.1.20']
@@ -170,8 +202,16 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
     },
     close: async () => {},
   }
-  const gateway = { active: (await activePolicy(trust, zone)) as ActivePolicy | undefined }
+  const gateway = {
+    active: (await activePolicy(trust, zone)) as ActivePolicy | undefined,
+    candidate: undefined as LiveCandidate | undefined,
+  }
   const policies = { current: () => gateway.active, regionalStateSeenAt: () => performance.now() }
+  const revisions = options.revisions ?? {
+    candidate: () => gateway.candidate,
+    status: () => activationStatus(gateway.active),
+    onChange: () => {},
+  }
   const aws = { region, endpoint: stores.url, credentials: { accessKeyId: 'test', secretAccessKey: 'test' }, maxAttempts: 1 }
   const clients = { dynamodb: new DynamoDBClient(aws), kms: new KMSClient(aws), sts: new STSClient(aws) }
   const assembly = assemble(
@@ -190,7 +230,8 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
       resolver,
       dialer: options.dialer ?? echo,
       clock,
-      active: policies.current,
+      active: options.revisions?.current ?? policies.current,
+      revisions,
       identity: { log: 'log', region, zone, version: '0.0.0' },
       log: () => {},
     },

@@ -28,6 +28,8 @@ export interface OperatorSurroundings {
   active: () => ActivePolicy | undefined
   clock: Clock
   notices: () => Readonly<NoticeCounts>
+  /** What this process has loaded. */
+  revisions: () => object
 }
 
 /** The operators' listener of one gateway, and what its status says. */
@@ -53,6 +55,7 @@ export function operatorParts(config: GatewayConfig, around: OperatorSurrounding
         region,
         zone,
         policy_version: policy?.revision ?? null,
+        revisions: around.revisions(),
         kills: shownKills(operator, { kills, tenantOfAgent, lifted }),
         homes: [...(policy?.tenants.values() ?? [])]
           .filter((tenant) => tenant.binding === 'region' && sees(tenant.id))

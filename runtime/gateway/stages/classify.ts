@@ -36,9 +36,10 @@ function classify(args: JsonObject, scanner: Scanner): Classified | undefined {
   }
 }
 
-export function factsOf({ findings, classes }: Pick<Scan, 'findings' | 'classes'>): PolicyInput['data'] {
+export function factsOf({ findings, classes }: { findings: readonly Place[]; classes: readonly string[] }): PolicyInput['data'] {
   if (findings.length === 0) return CLEAN
   return { classes, findings: findings.slice(0, FINDINGS_MAX).map(told), findings_total: findings.length }
 }
 
-const told = ({ path, class: name }: Finding) => ({ path, class: name })
+type Place = Pick<Finding, 'path' | 'class'>
+const told = ({ path, class: name }: Place) => ({ path, class: name })

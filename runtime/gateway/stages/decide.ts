@@ -5,7 +5,7 @@ import type { Mode, Outcome, PendingApproval, Reason, Route } from '../../model/
 import type { ActivePolicy } from '../active-policy.ts'
 import type { VerifiedOverride } from '../approvals/desk.ts'
 import type { OpenChain } from '../chains.ts'
-import type { Services } from '../services.ts'
+import type { Judged, Services } from '../services.ts'
 import { type Aim, aimOf } from './aim.ts'
 import { approvalRequest, digestOf, invalid, mismatch, overrideOf } from './approval.ts'
 import { refusedArrival } from './arrival-attestation.ts'
@@ -113,7 +113,7 @@ interface Found {
 
 /** One judgement on the state as it is now. @returns `changed` when a concurrent call moved that state under it */
 async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
-  const { enriched, policy, services } = way.judging
+  const { enriched, policy, services, decisionId } = way.judging
   const { classified, override, spend } = found
   const chain = await way.timed('state', () => openChain(way.judging))
   way.chain = chain.id
@@ -127,6 +127,7 @@ async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
     approval: override === undefined ? null : approvalFacts(override),
   }
   const judged = way.timedNow('policy', () => judge(enriched, facts, policy, services.place, services.clock.now()))
+  tellWatchers(services, { enriched, found: facts, judgement: judged, policy, decisionId })
   const rewriting = way.timedNow('classify', () => rewrite(judged, enriched, classified.scan, policy, services.pseudonymKey))
   const judgement =
     rewriting.refused === undefined ? judged : { ...judged, outcome: 'deny' as const, reasons: withReason(judged, rewriting.refused) }
@@ -154,6 +155,17 @@ async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
   if (enforced === 'approval_needed') return ask(way, { judgement, payload, aim, digest })
   const { route, attestation } = guarded
   return forward(way, { judgement, enforced, payload, route, attestation, chain, digest }, found)
+}
+
+/** Nothing that looks on may change what becomes of a call. */
+function tellWatchers({ watchers }: Services, event: Judged): void {
+  for (const watcher of watchers) {
+    try {
+      watcher.judged(event)
+    } catch {
+      // The watcher has counted it, and there is nobody else to tell.
+    }
+  }
 }
 
 /** Pauses the call until people have answered. A pending approval reserves nothing. */
