@@ -11,7 +11,7 @@ import { loadTrustRoot } from '../../config/trust.ts'
 import { kmsSigner } from '../identity/kms-signer.ts'
 import { POLICIES_DIR } from '../policy/build.ts'
 import { compilePolicy } from '../policy/compiler.ts'
-import { builtModules } from '../policy/modules.ts'
+import { knownBuilt } from '../policy/modules.ts'
 import { findOpa } from '../policy/opa.ts'
 import { publicJwk } from '../policy/trust.ts'
 import { s3ObjectStore } from '../state/object-store.ts'
@@ -126,7 +126,6 @@ async function makePlane(deployment: Deployment, config: ControlPlaneConfig, rol
 
 function makeRegistration(plane: Plane, deployment: Deployment, { deployedHosts }: ControlPlaneConfig): Registration {
   const { kernel, registry } = plane
-  const built = builtModules()
   return createRegistration({
     kernel,
     registry,
@@ -136,10 +135,10 @@ function makeRegistration(plane: Plane, deployment: Deployment, { deployedHosts 
     compile: (sources, directory) =>
       compilePolicy(sources, {
         tenants: tenantsOf(directory),
-        clients: [],
+        clients: Object.entries(directory.clients).map(([agent, fields]) => ({ agent, ...fields })),
         zones: zonesOf(deployment),
         deployedHosts,
-        knownModules: async (digest) => (digest === built.digest ? built : registry.modules(digest)),
+        knownModules: (digest) => knownBuilt(digest) ?? registry.modules(digest),
         opa: findOpa,
       }),
   })

@@ -1,18 +1,27 @@
 import type { Cell } from '../../runtime/control-plane/cell.ts'
 import type { Attester } from '../../runtime/policy/directory.ts'
 import type { PublicJwk } from '../../runtime/policy/trust.ts'
-import type { Pointer } from '../../runtime/state/pointers.ts'
+import type { Comparison, FleetReport, RevisionCounts } from '../../runtime/state/fleet.ts'
+import type { Candidate, Pointer } from '../../runtime/state/pointers.ts'
+import type { ReplayOrder, ReplayResult } from '../../runtime/state/replays.ts'
 
-/** A region in memory. What it holds outlives the control plane that wrote it, as in a real region. */
+/** A region in memory, with a gateway that does what pointers say. What it holds outlives the control plane that wrote it, as in a real region. */
 export interface MemoryCell extends Cell {
   bucket: Map<string, Uint8Array>
   /** By region and ring: its own replica of the global table. */
   pointers: Map<string, Pointer>
+  candidate: Candidate | undefined
   key: PublicJwk
   /** Undefined: its KMS does not show the keys that attest. */
   attester: Attester | undefined
   /** Makes everything reject, as when the region is lost. */
   down: boolean
+  /** Its gateway says nothing. */
+  silent: boolean
+  /** What its gateway says of candidates and of what it decided. */
+  says: { refuses?: string; revisions?: Record<string, RevisionCounts>; comparison?: Comparison }
+  orders: ReplayOrder[]
+  replays: Map<string, ReplayResult>
   /** What a faulty bucket does with an object. */
   spoil: ((body: Uint8Array) => Uint8Array | undefined) | undefined
   log: string[]
@@ -25,9 +34,14 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     zone,
     bucket: new Map(),
     pointers: new Map(),
+    candidate: undefined,
     key,
     attester: undefined,
     down: false,
+    silent: false,
+    says: {},
+    orders: [],
+    replays: new Map(),
     spoil: undefined,
     log: [],
     objects: {
@@ -43,11 +57,27 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     },
     async readPointers(of) {
       await reach(of === region ? 'read pointer' : `read pointers of ${of}`)
-      return { stable: cell.pointers.get(at(of, 'stable')), candidate: undefined }
+      return { stable: cell.pointers.get(at(of, 'stable')), candidate: of === region ? cell.candidate : undefined }
     },
     async writePointer(pointer) {
       await reach('move pointer')
       cell.pointers.set(at(pointer.region, pointer.ring), pointer)
+    },
+    async writeCandidate(candidate) {
+      await reach('name candidate')
+      cell.candidate = candidate
+    },
+    async readFleet() {
+      await reach('read fleet')
+      return cell.silent ? [] : [reportOf(cell)]
+    },
+    async orderReplay(order) {
+      await reach('order replay')
+      if (!cell.orders.some(({ id }) => id === order.id)) cell.orders.push(order)
+    },
+    async readReplay(id) {
+      await reach('read replay')
+      return cell.replays.get(id)
     },
     async readIssuer() {
       await reach('read key')
@@ -63,4 +93,37 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     cell.log.push(what)
   }
   return cell
+}
+
+function reportOf({ region, zone, pointers, candidate, says }: MemoryCell): FleetReport {
+  const pointer = pointers.get(`${region} stable`)
+  return {
+    labels: { id: `${region}-1`, version: '0', region, zone, environment: 'prod' },
+    bundles: { stable: { name: 'stable', type: 'snapshot' } },
+    aegis: {
+      at_ms: 0,
+      started_ms: 0,
+      bundle_seq: pointer?.bundleSeq ?? null,
+      bundle_digest: pointer?.bundleDigest ?? null,
+      directory_seq: pointer?.directorySeq ?? null,
+      directory_digest: pointer?.directoryDigest ?? null,
+      age_s: 0,
+      expires_in_s: 1,
+      candidate:
+        candidate === undefined || candidate.withdrawn
+          ? null
+          : {
+              rollout: candidate.rollout,
+              revision: null,
+              seq: candidate.bundleSeq,
+              digest: candidate.bundleDigest,
+              share_percent: candidate.sharePercent,
+              compare: candidate.compare,
+              loaded: says.refuses === undefined,
+              error: says.refuses ?? null,
+            },
+      revisions: says.revisions ?? {},
+      comparison: says.comparison ?? null,
+    },
+  }
 }
