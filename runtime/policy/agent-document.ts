@@ -6,7 +6,9 @@ import { tenantId } from './tenants.ts'
 
 const id = z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'must be lower case letters, digits and hyphens, at most 63 characters')
 
-export const currency = z.string().regex(/^[a-z]{3}$/, 'must be a currency of three lower case letters such as eur (ISO 4217)')
+export const currency = z
+  .string({ error: ({ input }) => (input === undefined ? 'is missing: say which currency the amount is in, such as eur' : undefined) })
+  .regex(/^[a-z]{3}$/, 'must be a currency of three lower case letters such as eur (ISO 4217)')
 
 export const minorUnits = z.int('must be a whole number of minor units (cents), at most 9007199254740991').min(0, 'must not be negative')
 
@@ -95,6 +97,7 @@ export const agentDocument = z
     agent: id.optional().meta({ description: 'the agent that this document is for' }),
     agents: z.array(id).min(1).max(1000).optional().meta({ description: 'or several that share it' }),
     tenant: tenantId,
+    zone: id.optional().meta({ description: 'the zone that the tenant is in, for readers; a publish refuses another one' }),
     mode: z
       .enum(['enforce', 'shadow'])
       .default('enforce')

@@ -7,6 +7,8 @@ import type { Path } from './yaml-file.ts'
 
 export interface Surroundings {
   tenants: ReadonlySet<string>
+  /** Where tenants are declared, for the author who misses one. */
+  tenantsIn: string
   registry: Registry
   /** Data classes that `classes.yaml` declares. */
   classes: ReadonlySet<string>
@@ -16,13 +18,13 @@ type Report = (path: Path, message: string) => void
 type Action = BundledTool['actions'][string]
 
 /** Faults of a document that only show beside the tenants and the registry: a rule about nothing is no rule. */
-export function checkAgent(document: AgentDocument, { tenants, registry, classes }: Surroundings, report: Report): void {
+export function checkAgent(document: AgentDocument, { tenants, tenantsIn, registry, classes }: Surroundings, report: Report): void {
   let faults = 0
   const count: Report = (path, message) => {
     faults += 1
     report(path, message)
   }
-  if (!tenants.has(document.tenant)) count(['tenant'], `there is no tenant ${document.tenant} in tenants.yaml`)
+  if (!tenants.has(document.tenant)) count(['tenant'], `there is no tenant ${document.tenant} in ${tenantsIn}`)
   for (const [tool, actions] of Object.entries(document.allowed_tools)) {
     for (const [name, rule] of Object.entries(actions)) {
       const path = ['allowed_tools', tool, name]

@@ -81,7 +81,8 @@ export function paramPointer(name: string): string {
   return name.startsWith('/') ? name : `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`
 }
 
-function compileData(rule: DataRule): JsonObject {
+/** A rule with its defaults left out: two rules that mean the same give the same. */
+export function compileData(rule: DataRule): JsonObject {
   if (typeof rule === 'string') return { do: rule }
   const { do: inside, method, export: outside } = rule
   return {

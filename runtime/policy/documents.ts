@@ -1,18 +1,28 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Tenant } from '../model/zones.ts'
-import { type AgentDocument, agentDocument, agentIds } from './agent-document.ts'
+import { type AgentDocument, agentIds } from './agent-document.ts'
 import type { BundleData, BundledTool } from './bundle-data.ts'
-import { checkAgent } from './check-agent.ts'
-import { type BundledClass, checkClasses, classesDocument, compileClasses } from './class-document.ts'
+import { type BundledClass, compileClasses } from './class-document.ts'
 import { checkClients, clientsDocument, clientsOf } from './clients.ts'
 import { compileAgent } from './compile.ts'
 import type { Client } from './directory.ts'
+import {
+  type DocumentFiles,
+  type DocumentTexts,
+  faultsOfAgents,
+  faultsOfShape,
+  into,
+  type NamedText,
+  readDocumentFiles,
+  textsFrom,
+} from './document-files.ts'
 import { fileHash, goEncoding, sha256 } from './file-hashes.ts'
-import { checkTools, compileTools, toolsDocument } from './registry.ts'
+import { compileTools } from './registry.ts'
+import type { Sources } from './sources.ts'
 import { tenantFields, tenantId, tenantOf } from './tenants.ts'
-import { type DocumentFault, type Path, readYaml, type YamlFile } from './yaml-file.ts'
+import { type DocumentFault, describeFault, readYaml, type YamlFile } from './yaml-file.ts'
 
 /** The documents of a deployment, checked against each other. */
 export interface Documents {
@@ -34,12 +44,29 @@ export class DocumentError extends Error {
   }
 }
 
-/** One line, in the form that editors follow. */
-export function describeFault({ file, line, column, path, message }: DocumentFault): string {
-  return `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`
+export const tenantsDocument = z.record(tenantId, tenantFields)
+
+/** What documents are read beside, and what is no part of a revision: the control plane's directory keeps it. */
+export interface People {
+  tenants: readonly Tenant[]
+  clients: readonly Client[]
 }
 
-export const tenantsDocument = z.record(tenantId, tenantFields)
+/**
+ * Reads the documents of a revision.
+ *
+ * @throws DocumentError with every fault found, each with file, line and column
+ */
+export function documentsFrom(sources: Sources, people: People): Documents {
+  return checkedDocuments(readDocumentFiles(textsFrom(sources)), people)
+}
+
+/** @throws DocumentError */
+export function checkedDocuments(files: DocumentFiles, { tenants, clients }: People): Documents {
+  refuse(faultsOfShape(files))
+  refuse(faultsOfAgents(files, { ids: new Set(tenants.map(({ id }) => id)), declaredIn: 'the directory of the control plane' }))
+  return { tenants, clients, ...compiled(files) }
+}
 
 /**
  * Reads `tenants.yaml`, `tools.yaml`, `agents/*.yaml`, and where there are such files `classes.yaml` and `clients.yaml` of a folder.
@@ -47,33 +74,32 @@ export const tenantsDocument = z.record(tenantId, tenantFields)
  * @throws DocumentError with every fault found, each with file, line and column
  */
 export function loadDocuments(dir: string): Documents {
-  const tenants = read(dir, 'tenants.yaml', tenantsDocument)
-  const tools = read(dir, 'tools.yaml', toolsDocument)
-  const classes = existsSync(join(dir, 'classes.yaml')) ? read(dir, 'classes.yaml', classesDocument) : undefined
-  const agents = agentFiles(dir).map((name) => read(dir, name, agentDocument))
-  const clients = existsSync(join(dir, 'clients.yaml')) ? read(dir, 'clients.yaml', clientsDocument) : undefined
-  const faults = [tenants, tools, classes, clients, ...agents].flatMap((file) => file?.faults ?? [])
-  const declared = new Set(Object.keys(classes?.value ?? {}))
-  if (classes?.value !== undefined) checkClasses(classes.value, into(faults, classes))
-  if (tools.value !== undefined) checkTools(tools.value, declared, into(faults, tools))
-  // Beside a registry or tenants that are not readable, every agent would look wrong.
-  if (faults.length > 0 || tools.value === undefined || tenants.value === undefined) throw new DocumentError(faults)
-  const registry = compileTools(tools.value)
-  const surroundings = { tenants: new Set(Object.keys(tenants.value)), registry, classes: declared }
-  for (const file of agents) {
-    if (file.value !== undefined) checkAgent(file.value, surroundings, into(faults, file))
-  }
-  faults.push(...repeatedAgents(agents))
-  const agentDocuments = agents.flatMap(({ value }) => (value === undefined ? [] : [value]))
-  if (clients?.value !== undefined) checkClients(clients.value, agentDocuments, into(faults, clients))
-  if (faults.length > 0) throw new DocumentError(faults)
+  const tenants = readIn(dir, 'tenants.yaml', tenantsDocument)
+  const clients = existsSync(join(dir, 'clients.yaml')) ? readIn(dir, 'clients.yaml', clientsDocument) : undefined
+  const files = readDocumentFiles(textsIn(dir))
+  refuse([...tenants.faults, ...faultsOfShape(files), ...(clients?.faults ?? [])])
+  const { agents, ...rest } = compiled(files)
+  const faults = faultsOfAgents(files, { ids: new Set(Object.keys(tenants.value ?? {})), declaredIn: 'tenants.yaml' })
+  if (clients?.value !== undefined) checkClients(clients.value, agents, into(faults, clients))
+  refuse(faults)
   return {
-    tenants: Object.entries(tenants.value).map(([id, fields]) => tenantOf(id, fields)),
-    tools: registry,
-    agents: agentDocuments,
-    classes: compileClasses(classes?.value ?? {}),
-    clients: clientsOf(clients?.value ?? {}, agentDocuments),
+    tenants: Object.entries(tenants.value ?? {}).map(([id, fields]) => tenantOf(id, fields)),
+    agents,
+    ...rest,
+    clients: clientsOf(clients?.value ?? {}, agents),
   }
+}
+
+function compiled({ tools, classes, agents }: DocumentFiles): Pick<Documents, 'tools' | 'classes' | 'agents'> {
+  return {
+    tools: compileTools(tools.value ?? {}),
+    agents: agents.flatMap(({ value }) => (value === undefined ? [] : [value])),
+    classes: compileClasses(classes?.value ?? {}),
+  }
+}
+
+function refuse(faults: readonly DocumentFault[]): void {
+  if (faults.length > 0) throw new DocumentError(faults)
 }
 
 /** `data.json` of a zone's bundle: the whole registry, the agents of the zone's tenants and of those with binding none. */
@@ -85,37 +111,37 @@ export function bundleData({ tenants, tools, agents, classes }: Documents, zone:
   return { aegis: { agents: Object.fromEntries(entries), tools, classes } }
 }
 
-/** Names a set of module and documents, the same in every zone: the `policy_version` of verdicts. */
-export function revisionOf(wasm: Uint8Array, { tenants, tools, agents, classes }: Documents): string {
-  const documents = JSON.stringify({ tenants, tools, agents, classes })
+/**
+ * Names a set of module and documents, the same in every zone: the `policy_version` of verdicts. Tenants are no part of it, and
+ * neither are the names of files.
+ */
+export function revisionOf(wasm: Uint8Array, { tools, agents, classes }: Pick<Documents, 'tools' | 'agents' | 'classes'>): string {
+  const sorted = agents.toSorted((a, b) => ((agentIds(a)[0] ?? '') < (agentIds(b)[0] ?? '') ? -1 : 1))
+  const documents = JSON.stringify({ tools, agents: sorted, classes })
   return sha256(`${fileHash('policy.wasm', wasm)} ${sha256(goEncoding(JSON.parse(documents)))}`).slice(0, 16)
 }
 
-function agentFiles(dir: string): string[] {
+function textsIn(dir: string): DocumentTexts {
   const folder = join(dir, 'agents')
-  const names = existsSync(folder) ? readdirSync(folder).filter((name) => /\.ya?ml$/.test(name)) : []
-  return names.sort().map((name) => `agents/${name}`)
-}
-
-function read<T>(dir: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
-  try {
-    return readYaml(join(dir, name), join(dir, name), schema)
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
-    throw new DocumentError([{ file: join(dir, name), line: 1, column: 1, path: '', message: 'there is no such file' }])
+  const agents = existsSync(folder) ? readdirSync(folder).filter((name) => /\.ya?ml$/.test(name)) : []
+  return {
+    tools: textIn(dir, 'tools.yaml'),
+    classes: existsSync(join(dir, 'classes.yaml')) ? textIn(dir, 'classes.yaml') : undefined,
+    agents: agents.sort().map((name) => textIn(dir, `agents/${name}`)),
   }
 }
 
-function into(faults: DocumentFault[], file: YamlFile<unknown>): (path: Path, message: string) => void {
-  return (path, message) => faults.push(file.fault(path, message))
+function readIn<T>(dir: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
+  const { text, name: file } = textIn(dir, name)
+  return readYaml(text, file, schema)
 }
 
-/** Two documents for one agent: which of them holds must not depend on the order of files. */
-function repeatedAgents(files: readonly YamlFile<AgentDocument>[]): DocumentFault[] {
-  const seen = new Set<string>()
-  return files.flatMap(({ value, fault }) => {
-    if (value === undefined) return []
-    const repeated = agentIds(value).filter((id) => seen.has(id) || !seen.add(id))
-    return repeated.map((id) => fault([value.agents === undefined ? 'agent' : 'agents'], `there is another document for agent ${id}`))
-  })
+function textIn(dir: string, name: string): NamedText {
+  const file = join(dir, name)
+  try {
+    return { name: file, text: readFileSync(file, 'utf8') }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new DocumentError([{ file, line: 1, column: 1, path: '', message: 'there is no such file' }])
+  }
 }

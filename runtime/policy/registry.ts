@@ -65,7 +65,7 @@ export const toolsDocument = z.record(
     actions: z.record(actionName, action),
   }),
 )
-type ToolsDocument = z.output<typeof toolsDocument>
+export type ToolsDocument = z.output<typeof toolsDocument>
 type Action = z.output<typeof action>
 
 /** The registry as bundles carry it. */

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { type Document, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml'
 import type { z } from 'zod'
 
@@ -11,6 +10,11 @@ export interface DocumentFault {
   /** Keys from the top of the file, joined by dots; empty for the file itself. */
   path: string
   message: string
+}
+
+/** One line, in the form that editors follow. */
+export function describeFault({ file, line, column, path, message }: DocumentFault): string {
+  return `${file}:${line}:${column}: ${path === '' ? '' : `${path}: `}${message}`
 }
 
 export type Path = readonly PropertyKey[]
@@ -27,11 +31,11 @@ export interface YamlFile<T> {
  * Reads YAML 1.2 with the core schema. A duplicate key, an alias, a tag or a broken line is a fault: two readers of one
  * policy must never understand it differently.
  *
- * @param name how faults call the file
+ * @param name how faults call the file that the text is of
  */
-export function readYaml<T>(file: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
+export function readYaml<T>(text: string, name: string, schema: z.ZodType<T>): YamlFile<T> {
   const lines = new LineCounter()
-  const document = parseDocument(readFileSync(file, 'utf8'), {
+  const document = parseDocument(text, {
     version: '1.2',
     schema: 'core',
     strict: true,

@@ -68,7 +68,7 @@ describe('the role tokens', () => {
   test('refuses a budget in tokens that nothing would count', () => {
     const faults: string[] = []
     const registry = compileTools(tools({ roles: {} }))
-    const surroundings = { tenants: new Set(['t']), registry, classes: new Set<string>() }
+    const surroundings = { tenants: new Set(['t']), tenantsIn: 'tenants.yaml', registry, classes: new Set<string>() }
     checkAgent(document({ period: 'day', tokens: 5 }), surroundings, (path, message) => faults.push(`${path.join('.')}: ${message}`))
     expect(faults).toEqual(['budget.tokens: no action of the agent has the role tokens in tools.yaml, so nothing would be counted'])
   })
