@@ -19,3 +19,9 @@ export function opaConfig(toolsDir: string, env: NodeJS.ProcessEnv = process.env
 export function goInstallEnvironment(toolsDir: string, env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
   return { ...env, GOBIN: toolsDir, CGO_ENABLED: '0' }
 }
+
+/** What opa gets to see of our environment: nothing that says who we are. */
+export function opaEnvironment(env: NodeJS.ProcessEnv = process.env): NodeJS.ProcessEnv {
+  const kept = ['PATH', 'TMPDIR', 'TEMP', 'TMP', 'SystemRoot']
+  return Object.fromEntries(Object.entries(env).filter(([name]) => kept.includes(name)))
+}

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { type OpaConfig, opaConfig } from './config.ts'
+import { type OpaConfig, opaConfig, opaEnvironment } from './config.ts'
 
 /** Other versions compile the same Rego to other bytes, so no other is used. */
 export const OPA_VERSION = '1.19.1'
@@ -36,11 +36,20 @@ export interface OpaResult {
   stderr: string
 }
 
-/** Runs opa to its end. A failing exit code is a result, not an error. */
+const TIMEOUT_MS = 120_000
+
+/**
+ * Runs opa to its end. A failing exit code is a result, not an error. It sees nothing of our environment but where programs and
+ * temporary files are: Rego that somebody hands in can ask for variables.
+ *
+ * @throws Error when it cannot be started, or does not end in two minutes
+ */
 export function runOpa(opa: string, args: readonly string[], { cwd, stdin }: { cwd: string; stdin?: string }): Promise<OpaResult> {
   return new Promise((resolve, reject) => {
-    const child = execFile(opa, args, { cwd, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) => {
-      if (error !== null && typeof error.code !== 'number') reject(error)
+    const options = { cwd, env: opaEnvironment(), maxBuffer: 64 * 1024 * 1024, timeout: TIMEOUT_MS, killSignal: 'SIGKILL' } as const
+    const child = execFile(opa, args, options, (error, stdout, stderr) => {
+      if (error?.killed) reject(new Error(`opa ${args[0]} did not end in ${TIMEOUT_MS / 1000} s`, { cause: error }))
+      else if (error !== null && typeof error.code !== 'number') reject(error)
       else resolve({ code: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })
     })
     // A child that ends without reading closes the pipe; its exit code says what happened.

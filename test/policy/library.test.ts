@@ -1,13 +1,15 @@
 import { describe, expect, test } from '@jest/globals'
 import { REASONS } from '../../runtime/model/codes.ts'
-import { builtWasm, changedSources, gatewayCoverage, readManifest, regoModules, sourceDigests } from '../../runtime/policy/build.ts'
+import { builtWasm, changedSources, checkDigests, readManifest, regoModules, sourceDigests } from '../../runtime/policy/build.ts'
 import { OPA_VERSION } from '../../runtime/policy/opa.ts'
+import { gatewayCoverage } from '../../runtime/policy/rego/tests.ts'
 
 const sources = [...regoModules()]
 
-test('the committed module was made from the committed Rego, by the pinned opa', () => {
-  const { sources: built, opa } = readManifest()
+test('the committed module was made from the committed Rego and held to the committed tests, by the pinned opa', () => {
+  const { sources: built, checks, opa } = readManifest()
   expect(changedSources(built, sourceDigests())).toEqual([])
+  expect(changedSources(checks, checkDigests())).toEqual([])
   expect(opa).toBe(OPA_VERSION)
   expect(builtWasm().byteLength).toBeGreaterThan(1000)
 })

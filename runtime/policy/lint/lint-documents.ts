@@ -2,7 +2,7 @@ import type { DocumentFiles } from '../document-files.ts'
 import type { Documents } from '../documents.ts'
 import type { DocumentFault, YamlFile } from '../yaml-file.ts'
 import { DOCUMENT_RULES } from './document-rules.ts'
-import type { DeployedHosts, DocumentRule, Report } from './rule.ts'
+import type { DocumentRule, LintSubject, Report } from './rule.ts'
 
 /**
  * Asks every rule about checked documents.
@@ -13,10 +13,10 @@ import type { DeployedHosts, DocumentRule, Report } from './rule.ts'
 export function lintDocuments(
   files: DocumentFiles,
   { tools: registry, agents: documents, tenants }: Documents,
-  around: { zones: Readonly<Record<string, readonly string[]>>; deployedHosts: DeployedHosts },
+  { zones, deployedHosts }: Pick<LintSubject, 'zones' | 'deployedHosts'>,
   rules: readonly DocumentRule[] = DOCUMENT_RULES,
 ): DocumentFault[] {
-  const subject = { registry, documents, tenants: new Map(tenants.map((tenant) => [tenant.id, tenant])), ...around }
+  const subject = { registry, documents, tenants: new Map(tenants.map((tenant) => [tenant.id, tenant])), zones, deployedHosts }
   const faults: DocumentFault[] = []
   for (const rule of rules) {
     rule.tools?.(subject, reporter(faults, files.tools, rule))

@@ -1,4 +1,4 @@
-import { Ajv } from 'ajv'
+import { Ajv, type ValidateFunction } from 'ajv'
 import { paramPointer } from '../../compile.ts'
 import { schemaAt } from '../../registry.ts'
 import { allowedActions } from '../allowed-actions.ts'
@@ -23,7 +23,7 @@ export const paramsSchema: DocumentRule = {
 type Schema = Record<string, unknown>
 
 function checkConstraint({ equals, one_of, prefix, suffix, at_most }: Constraint, schema: Schema, report: Report): void {
-  const accepts = new Ajv({ strict: false, logger: false }).compile(schema)
+  const accepts = (value: unknown) => validatorOf(schema)(value)
   const never = (value: unknown) => `${JSON.stringify(value)} does not fit the schema of the argument in tools.yaml, so it never comes`
   if (equals !== undefined && !accepts(equals)) report(['equals'], `${never(equals)}; correct it`)
   one_of?.forEach((value, index) => {
@@ -36,6 +36,20 @@ function checkConstraint({ equals, one_of, prefix, suffix, at_most }: Constraint
     report(['at_most'], `is for numbers, and the argument is of type ${schema.type}: no value passes; use equals, one_of, prefix or suffix`)
   else if (typeof schema.minimum === 'number' && schema.minimum > at_most)
     report(['at_most'], `${at_most} is below the argument's minimum of ${schema.minimum} in tools.yaml: no value passes; raise it`)
+}
+
+// One argument is asked about by many documents, and compiling its schema takes milliseconds.
+const validators = new WeakMap<Schema, ValidateFunction>()
+const ajv = new Ajv({ strict: false, logger: false })
+
+function validatorOf(schema: Schema): ValidateFunction {
+  const known = validators.get(schema)
+  if (known !== undefined) return known
+  // Ajv would keep every schema of every publish for ever.
+  const compiled = ajv.compile(schema)
+  ajv.removeSchema(schema)
+  validators.set(schema, compiled)
+  return compiled
 }
 
 function checkText(op: 'prefix' | 'suffix', text: string | undefined, schema: Schema, report: Report): void {
