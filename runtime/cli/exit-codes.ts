@@ -11,12 +11,14 @@ export const EXIT = {
 } as const
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
-/** Wrong usage, told in one line. */
+/** Wrong usage, told in one line. @param details lines that come before it, such as the places of faults */
 export class CommandError extends Error {
   override name = 'CommandError'
   readonly exitCode: ExitCode
-  constructor(message: string, exitCode: ExitCode = EXIT.usage) {
+  readonly details: readonly string[]
+  constructor(message: string, exitCode: ExitCode = EXIT.usage, details: readonly string[] = []) {
     super(message)
     this.exitCode = exitCode
+    this.details = details
   }
 }

@@ -15,25 +15,33 @@ const fabricSchema = z.object({
   regions: z.array(z.object({ region: z.string(), zone: z.string(), gateway: z.url(), operator: z.url().optional() })),
   demo_tokens: strings,
   approver_tokens: z.record(z.string(), z.object({ approver: z.string(), second: z.string(), dpo: z.string() })).default({}),
-  operator_tokens: z.object({ viewer: z.string(), publisher: z.string(), killer: z.string(), failover: z.string() }).optional(),
+  operator_tokens: z
+    .object({ viewer: z.string(), author: z.string().optional(), publisher: z.string(), killer: z.string(), failover: z.string() })
+    .optional(),
 })
-const supervisorSchema = z.object({ url: z.url(), token: z.string(), pid: z.int(), publish_token: z.string() })
+const supervisorSchema = z.object({ url: z.url(), token: z.string(), pid: z.int() })
 
 /** A running fabric, as its files describe it. */
 export type RunningFabric = z.output<typeof fabricSchema> & {
   /** Asks the supervisor's control API. @throws Error when it refuses */
   control(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown>
-  publishToken: string
 }
 
-/** @throws CommandError with one line when no fabric runs in this state folder */
+/** None runs in this state folder, or not any more. */
+export class NoFabricError extends CommandError {
+  override name = 'NoFabricError'
+  constructor(why: string) {
+    super(`no fabric runs here: ${why}; start one with npm start`)
+  }
+}
+
+/** @throws NoFabricError */
 export function findFabric(stateDir: string): RunningFabric {
   const layout = stateLayout(stateDir)
   const file = fabricSchema.parse(readJson(layout.fabricFile))
-  const { url, token, pid, publish_token: publishToken } = supervisorSchema.parse(readJson(layout.supervisorFile))
+  const { url, token, pid } = supervisorSchema.parse(readJson(layout.supervisorFile))
   // A supervisor that was killed had no chance to remove its files.
-  if (!isProcessAlive(pid))
-    throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
+  if (!isProcessAlive(pid)) throw new NoFabricError(`the one of ${layout.fabricFile} has ended`)
   const control: RunningFabric['control'] = async (method, path, body) => {
     const answer = await sendToSupervisor({
       url: `${url}${path}`,
@@ -45,7 +53,7 @@ export function findFabric(stateDir: string): RunningFabric {
     if (answer.status !== 200) throw new Error(`the supervisor refused ${method} ${path}: ${answer.text}`)
     return JSON.parse(answer.text)
   }
-  return { ...file, control, publishToken }
+  return { ...file, control }
 
   /** A process that was killed a moment ago still has its id, and no port any more. */
   async function sendToSupervisor(request: Sent): Promise<Answer> {
@@ -53,7 +61,7 @@ export function findFabric(stateDir: string): RunningFabric {
       return await send(request)
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error
-      throw new CommandError(`no fabric runs here: the one of ${layout.fabricFile} has ended; start one with npm start`)
+      throw new NoFabricError(`the one of ${layout.fabricFile} has ended`)
     }
   }
 }
@@ -65,7 +73,7 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'))
   } catch {
-    throw new CommandError(`no fabric runs here: ${path} cannot be read; start one with npm start`)
+    throw new NoFabricError(`${path} cannot be read`)
   }
 }
 

@@ -78,7 +78,8 @@ export async function lift({ stateDir, id, reason }: { stateDir: string; id: str
 
 /** @throws CommandError */
 export async function liftKill(fabric: RunningFabric, killId: string, reason: string): Promise<void> {
-  const reply = await askControlPlane(fabric, { method: 'POST', path: '/v1/lifts', body: { kill_id: killId, reason } })
+  const order = { method: 'POST', path: '/v1/lifts', token: operatorToken(fabric, 'publisher'), body: { kill_id: killId, reason } } as const
+  const reply = await askControlPlane(fabric, order)
   orRefused(reply, `lifting ${killId}`)
 }
 

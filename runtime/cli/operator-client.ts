@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CommandError, EXIT } from './exit-codes.ts'
 import { cellOf, type RunningFabric } from './fabric-client.ts'
-import { type Answer, type Sent, send } from './http.ts'
+import { type Answer, send } from './http.ts'
 
 /** What an operator's command asks of one region, or of the control plane. */
 export interface Order {
@@ -9,6 +9,8 @@ export interface Order {
   path: string
   token: string
   body?: object
+  /** Default: 15 s. */
+  timeoutMs?: number
 }
 
 export interface Refusal {
@@ -16,6 +18,8 @@ export interface Refusal {
   message: string
   /** With `held_elsewhere`: where to ask instead. Else who refused. */
   region?: string | undefined
+  /** With `policy_refused`: every fault that was found. */
+  faults?: z.output<typeof faultsOfPolicy> | undefined
 }
 
 /** `fields`: the answer's JSON object, or an empty one. */
@@ -51,9 +55,9 @@ export async function askAnyOperator(
   throw new NoAnswerError(regions.join(', '))
 }
 
-/** One request to the control plane, with the token that lets one publish. @throws NoAnswerError */
-export async function askControlPlane(fabric: RunningFabric, order: Omit<Order, 'token'>): Promise<Reply> {
-  return await ask('the control plane', { url: `${fabric.control_plane}${order.path}`, token: fabric.publishToken, ...order })
+/** One request to the control plane. @throws NoAnswerError */
+export async function askControlPlane(fabric: RunningFabric, order: Order): Promise<Reply> {
+  return await ask('the control plane', { url: `${fabric.control_plane}${order.path}`, ...order })
 }
 
 /** Nobody answered: the region is down, or cut off. */
@@ -74,17 +78,24 @@ export function orRefused(reply: Reply, doing: string): unknown {
 }
 
 /** The token of an operator's role that the fabric has made. @throws CommandError */
-export function operatorToken(fabric: RunningFabric, role: 'viewer' | 'publisher' | 'killer' | 'failover'): string {
+export function operatorToken(fabric: Pick<RunningFabric, 'operator_tokens'>, role: keyof OperatorTokens): string {
   const token = fabric.operator_tokens?.[role]
   if (token === undefined) throw new CommandError('this fabric has no operator tokens; start it again with npm start')
   return token
 }
 
-const TIMEOUT_MS = 15_000
-const refusalBody = z.object({ error: z.object({ code: z.string(), message: z.string(), region: z.string().optional() }) })
+type OperatorTokens = NonNullable<RunningFabric['operator_tokens']>
 
-async function ask(place: string, { body, ...order }: Omit<Sent, 'body' | 'timeoutMs'> & { body?: object }): Promise<Reply> {
-  const answer = await send({ ...order, timeoutMs: TIMEOUT_MS, ...(body !== undefined && { body: JSON.stringify(body) }) }).catch(() => {
+const TIMEOUT_MS = 15_000
+const faultsOfPolicy = z.array(
+  z.object({ file: z.string(), line: z.int(), column: z.int(), path: z.string().default(''), message: z.string() }),
+)
+const refusalBody = z.object({
+  error: z.object({ code: z.string(), message: z.string(), region: z.string().optional(), faults: faultsOfPolicy.optional() }),
+})
+
+async function ask(place: string, { body, timeoutMs = TIMEOUT_MS, ...order }: Order & { url: string }): Promise<Reply> {
+  const answer = await send({ ...order, timeoutMs, ...(body !== undefined && { body: JSON.stringify(body) }) }).catch(() => {
     throw new NoAnswerError(place)
   })
   return replyOf(answer)

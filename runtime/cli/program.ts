@@ -4,11 +4,12 @@ import type { CallOptions } from './call.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { KillOptions } from './kills.ts'
 import { addOperatorCommands } from './program-operator.ts'
+import { addPolicyCommands, type PolicyActions } from './program-policy.ts'
 import { stateDirOption, wholeOf } from './program-values.ts'
 import type { PromoteOptions } from './promote.ts'
 
 /** What the words of the command line come down to. Each is loaded only when asked for. */
-export interface Actions {
+export interface Actions extends PolicyActions {
   up(options: {
     reset: boolean
     regions?: string[]
@@ -29,10 +30,6 @@ export interface Actions {
   kills(options: { stateDir: string; region?: string }): Promise<ExitCode>
   lift(options: { stateDir: string; id: string; reason: string }): Promise<ExitCode>
   promote(options: PromoteOptions & { stateDir: string }): Promise<ExitCode>
-  policyBuild(): Promise<ExitCode>
-  policyTest(): Promise<ExitCode>
-  policyPublish(options: { stateDir: string }): Promise<ExitCode>
-  policyStatus(options: { stateDir: string }): Promise<ExitCode>
 }
 
 /** The words of `aegis`. @param done gets the exit code of the command that ran */
@@ -103,29 +100,6 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
     command.showHelpAfterError(false)
   }
   return program
-}
-
-function addPolicyCommands(program: Command, actions: Actions, done: (code: ExitCode) => void): Command {
-  const policy = program.command('policy').description('life of the policies')
-  policy
-    .command('build')
-    .description('compile the Rego and write module and schemas')
-    .action(async () => done(await actions.policyBuild()))
-  policy
-    .command('test')
-    .description('what a change of Rego must pass')
-    .action(async () => done(await actions.policyTest()))
-  policy
-    .command('publish')
-    .description('have the control plane read the documents anew and publish them')
-    .addOption(stateDirOption())
-    .action(async (options) => done(await actions.policyPublish(options)))
-  policy
-    .command('status')
-    .description('what is published, and which regions have confirmed it')
-    .addOption(stateDirOption())
-    .action(async (options) => done(await actions.policyStatus(options)))
-  return policy
 }
 
 function listOf(text: string): string[] {

@@ -1,7 +1,10 @@
 import { CommanderError } from 'commander'
 import { ConfigError } from '../../config/resolve.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
+import { untilInterrupted } from './policy/interruption.ts'
+import type { Surroundings } from './policy/publish.ts'
 import { type Actions, buildProgram } from './program.ts'
+import { terminal } from './terminal.ts'
 
 const out = (line: string) => void process.stdout.write(`${line}\n`)
 const complain = (line: string) => void process.stderr.write(`${line}\n`)
@@ -30,6 +33,7 @@ function explain(error: unknown): ExitCode {
     return EXIT.usage
   }
   if (error instanceof CommandError) {
+    for (const line of error.details) complain(line)
     complain(`aegis: ${error.message}`)
     return error.exitCode
   }
@@ -64,6 +68,24 @@ const loadedActions: Actions = {
   promote: async (options) => (await import('./promote.ts')).promote(options, out),
   policyBuild: async () => (await import('./policy.ts')).policyBuild(out),
   policyTest: async () => (await import('./policy.ts')).policyTest(out),
-  policyPublish: async ({ stateDir }) => (await import('./policy.ts')).policyPublish(stateDir, out),
-  policyStatus: async ({ stateDir }) => (await import('./policy.ts')).policyStatus(stateDir, out),
+  policyPublish: (options) => watched(async (around) => (await import('./policy/publish.ts')).policyPublish(options, around)),
+  policyStatus: (options) => watched(async (around) => (await import('./policy/status.ts')).policyStatus(options, around)),
+  policyOrder: async (order, options) => (await import('./policy/order.ts')).policyOrder(order, options, { out, columns: columns() }),
+  policyRollback: (options) => watched(async (around) => (await import('./policy/release.ts')).policyRollback(options, around)),
+  policyRenew: (options) => watched(async (around) => (await import('./policy/release.ts')).policyRenew(options, around)),
+  policyDiff: async (options) => (await import('./policy/diff.ts')).policyDiff(options, { out, columns: columns() }),
+  policyReplay: (options) => watched(async (around) => (await import('./policy/replay.ts')).policyReplay(options, around)),
+  policyHistory: async (options) => (await import('./policy/history.ts')).policyHistory(options, { out, columns: columns() }),
+}
+
+const columns = () => terminal(process.stdout).columns
+
+/** For commands that take a while: Ctrl-C ends the watching, not what is watched. */
+async function watched(work: (around: Surroundings) => Promise<ExitCode>): Promise<ExitCode> {
+  const shown = terminal(process.stdout)
+  try {
+    return await untilInterrupted((signal) => work({ terminal: shown, out, signal }))
+  } finally {
+    shown.end()
+  }
 }

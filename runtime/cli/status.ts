@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { EXIT, type ExitCode } from './exit-codes.ts'
-import { answered, findFabric, type RunningFabric } from './fabric-client.ts'
-import { send } from './http.ts'
+import { findFabric, type RunningFabric } from './fabric-client.ts'
+import { askControlPlane, operatorToken, orRefused } from './operator-client.ts'
 import { operatorLines } from './operator-status.ts'
 import { table } from './overview.ts'
 
@@ -57,13 +57,10 @@ export async function status(stateDir: string, out: (line: string) => void): Pro
   return rows.every(([, , state, check]) => state === 'up' && check === 'healthy') ? EXIT.held : EXIT.failed
 }
 
-/** What the control plane says of itself and of every region. */
-export async function publishedStatus({ control_plane }: RunningFabric): Promise<z.output<typeof controlPlaneStatus>> {
-  const { text } = await answered(
-    'the control plane',
-    send({ url: `${control_plane}/v1/status`, method: 'GET', token: '', timeoutMs: 5000 }),
-  )
-  return controlPlaneStatus.parse(JSON.parse(text))
+/** What the control plane says of itself and of every region. @throws CommandError when it refuses or does not answer */
+export async function publishedStatus(fabric: RunningFabric): Promise<z.output<typeof controlPlaneStatus>> {
+  const order = { method: 'GET', path: '/v1/status', token: operatorToken(fabric, 'viewer'), timeoutMs: 5000 } as const
+  return controlPlaneStatus.parse(orRefused(await askControlPlane(fabric, order), 'the status of the control plane'))
 }
 
 type ProcessStatus = z.output<typeof supervisorStatus>['processes'][number]

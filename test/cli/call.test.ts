@@ -39,7 +39,7 @@ beforeEach(async () => {
     demo_tokens: { 'finance-agent': jwt({ zone: 'eu' }), 'research-agent': jwt({ zone: 'global' }) },
   }
   writeFileSync(join(dir, 'fabric.json'), JSON.stringify(fabric))
-  writeFileSync(join(dir, 'supervisor.json'), JSON.stringify({ url: here, token: 't', pid: process.pid, publish_token: 'p' }))
+  writeFileSync(join(dir, 'supervisor.json'), JSON.stringify({ url: here, token: 't', pid: process.pid }))
 })
 afterEach(() => {
   server.close()

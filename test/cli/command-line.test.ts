@@ -19,7 +19,8 @@ const note =
 const actions = Object.fromEntries(
   [
     ...['up', 'demo', 'call', 'scan', 'drill', 'status', 'approve', 'approvals', 'kill', 'kills', 'lift', 'promote'],
-    ...['policyBuild', 'policyTest', 'policyPublish', 'policyStatus'],
+    ...['policyBuild', 'policyTest', 'policyPublish', 'policyStatus', 'policyOrder', 'policyRollback', 'policyRenew'],
+    ...['policyDiff', 'policyReplay', 'policyHistory'],
   ].map((name) => [name, note(name)]),
 ) as unknown as Actions
 
@@ -38,6 +39,7 @@ afterEach(() => {
   help.mockRestore()
 })
 
+const REVISION = '3f2a91c0d4e5b678'
 const run = (...args: string[]) => runCommandLine(args, actions)
 
 test('up with its options', async () => {
@@ -108,6 +110,54 @@ test("operators' commands", async () => {
   ])
 })
 
+test('publishing with its options, and by itself', async () => {
+  await run('policy', 'publish')
+  await run(
+    ...['policy', 'publish', '--reason', 'r', '--revision', REVISION, '--replay', '0', '--since', '48', '--shadow', '30'],
+    ...['--max-new-denies', '0.5', '--no-wait', '--json'],
+  )
+  expect(ran[0]?.[1]).toEqual({ stateDir: expect.any(String), wait: true, json: false })
+  expect(ran[1]?.[1]).toMatchObject({
+    ...{ reason: 'r', revision: REVISION, replay: 0, since: 48, shadow: 30, maxNewDenies: 0.5, wait: false, json: true },
+  })
+})
+
+test('what is asked of a rollout', async () => {
+  await run('policy', 'pause')
+  await run('policy', 'resume', '--reason', 'looked')
+  await run('policy', 'abort', '--json')
+  await run('policy', 'rollback', '--reason', 'wrong')
+  await run('policy', 'rollback', REVISION, '--reason', 'wrong')
+  await run('policy', 'renew')
+  expect(ran).toEqual([
+    ['policyOrder', 'pause', expect.objectContaining({ reason: 'by the command line', json: false })],
+    ['policyOrder', 'resume', expect.objectContaining({ reason: 'looked' })],
+    ['policyOrder', 'abort', expect.objectContaining({ json: true })],
+    ['policyRollback', expect.objectContaining({ revision: undefined, reason: 'wrong' })],
+    ['policyRollback', expect.objectContaining({ revision: REVISION })],
+    ['policyRenew', expect.objectContaining({ json: false })],
+  ])
+})
+
+test('looks at policy: the working tree against what is in force, unless others are named', async () => {
+  await run('policy', 'diff')
+  await run('policy', 'diff', REVISION)
+  await run('policy', 'diff', '.', 'active', '--patch')
+  await run('policy', 'replay')
+  await run('policy', 'replay', REVISION, '--since', '2', '--limit', '100', '--region', 'eu-west-1')
+  await run('policy', 'history')
+  await run('policy', 'status', '--watch')
+  expect(ran).toEqual([
+    ['policyDiff', expect.objectContaining({ from: 'active', to: '.', patch: false })],
+    ['policyDiff', expect.objectContaining({ from: REVISION, to: '.' })],
+    ['policyDiff', expect.objectContaining({ from: '.', to: 'active', patch: true })],
+    ['policyReplay', expect.objectContaining({ revision: '.' })],
+    ['policyReplay', expect.objectContaining({ revision: REVISION, since: 2, limit: 100, region: 'eu-west-1' })],
+    ['policyHistory', expect.objectContaining({ limit: 20, json: false })],
+    ['policyStatus', expect.objectContaining({ watch: true, json: false })],
+  ])
+})
+
 test('a drill with its options', async () => {
   await run('drill', 'region-loss', '--repeat', '3', '--seed', '7')
   expect(ran[0]).toEqual(['drill', 'region-loss', { repeat: 3, seed: 7 }])
@@ -138,6 +188,16 @@ test.each([
   [['drill']],
   [['drill', 'region-loss', '--repeat', '-1']],
   [['policy', 'nonsense']],
+  [['policy', 'publish', '--revision', 'latest']],
+  [['policy', 'publish', '--replay', '-1']],
+  [['policy', 'publish', '--shadow', '0']],
+  [['policy', 'publish', '--max-new-denies', '101']],
+  [['policy', 'publish', '--max-new-denies', 'few']],
+  [['policy', 'rollback']],
+  [['policy', 'rollback', 'yesterday', '--reason', 'r']],
+  [['policy', 'diff', 'HEAD']],
+  [['policy', 'replay', 'active']],
+  [['policy', 'history', '--limit', '0']],
   [['approve']],
   [['approve', 'apr.eu-west-1.x', '--as', 'anyone']],
   [['approve', 'apr.eu-west-1.x', '--record-limit', '0']],
@@ -165,6 +225,9 @@ test('faults of use are told without a stack, faults of ours with one', async ()
     'demo/tools.yaml:1:1: is wrong\n',
     'aegis: gateway eu-west-1 is not ready after 60 s\n',
   ])
+  thrown = new CommandError('the policy was refused', EXIT.failed, ['demo/tools.yaml:1:1: is wrong'])
+  await expect(run('policy', 'publish')).resolves.toBe(1)
+  expect(complaints.splice(3)).toEqual(['demo/tools.yaml:1:1: is wrong\n', 'aegis: the policy was refused\n'])
   thrown = new TypeError('x is not a function')
   await expect(run('up')).resolves.toBe(1)
   expect(complaints[3]).toContain('at ')

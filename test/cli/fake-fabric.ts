@@ -103,13 +103,10 @@ function write(stateDir: string, here: string, regions: readonly { region: strin
         { approver: `${tenant}-a`, second: `${tenant}-b`, dpo: `${tenant}-d` },
       ]),
     ),
-    operator_tokens: { viewer: 'viewer', publisher: 'publisher', killer: 'killer', failover: 'failover' },
+    operator_tokens: { viewer: 'viewer', author: 'author', publisher: 'publisher', killer: 'killer', failover: 'failover' },
   }
   writeFileSync(join(stateDir, 'fabric.json'), JSON.stringify(fabric))
-  writeFileSync(
-    join(stateDir, 'supervisor.json'),
-    JSON.stringify({ url: `${here}/supervisor`, token: 's', pid: process.pid, publish_token: 'publish' }),
-  )
+  writeFileSync(join(stateDir, 'supervisor.json'), JSON.stringify({ url: `${here}/supervisor`, token: 's', pid: process.pid }))
 }
 
 /** A refusal as every API of the project words it. */

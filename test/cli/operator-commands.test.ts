@@ -170,7 +170,7 @@ describe('kill, kills, lift', () => {
     expect(fabric.seen[1]).toMatchObject({
       server: 'control-plane',
       path: '/v1/lifts',
-      token: 'publish',
+      token: 'publisher',
       body: { kill_id: 'kill-1', reason: 'mended' },
     })
     answer = () => undefined

@@ -3,7 +3,7 @@ import type { Operator, OperatorIssuer } from './operator-issuer.ts'
 // The people of the demo. Each has one role, so that what a role may not do can be tried.
 
 const APPROVERS = { approver: 'approver', second: 'approver', dpo: 'dpo' } as const
-const OPERATORS = ['viewer', 'publisher', 'killer', 'failover'] as const
+const OPERATORS = ['viewer', 'author', 'publisher', 'killer', 'failover'] as const
 
 /** Tokens of people who approve for one tenant, and of those who operate for all. Keys of `fabric.json`. */
 export interface OperatorTokens {
@@ -25,6 +25,7 @@ export function operatorTokens({ issue }: Pick<OperatorIssuer, 'issue'>, tenants
     ),
     operator_tokens: {
       viewer: operator('viewer'),
+      author: operator('author'),
       publisher: operator('publisher'),
       killer: operator('killer'),
       failover: operator('failover'),

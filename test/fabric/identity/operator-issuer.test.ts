@@ -68,6 +68,6 @@ test('each person has one role, for one tenant or as an operator of all', async 
     ['dpo@clinic-eu', 'clinic-eu', 'dpo'],
   ])
   expect(await Promise.all(Object.entries(operator_tokens).map(async ([name, token]) => [name, ...(await who(token))]))).toEqual(
-    ['viewer', 'publisher', 'killer', 'failover'].map((role) => [role, `${role}@operators`, '*', role]),
+    ['viewer', 'author', 'publisher', 'killer', 'failover'].map((role) => [role, `${role}@operators`, '*', role]),
   )
 })

@@ -50,6 +50,7 @@ test('fabric.json names what runs in the shape of the contract', async () => {
     approver_tokens: { 'globex-us': { approver: 'approver@globex-us', second: 'second@globex-us', dpo: 'dpo@globex-us' } },
     operator_tokens: {
       viewer: 'viewer@operators',
+      author: 'author@operators',
       publisher: 'publisher@operators',
       killer: 'killer@operators',
       failover: 'failover@operators',
