@@ -74,7 +74,8 @@ export async function testPlane(more: Partial<PlaneOptions> = {}): Promise<TestP
       await test.plane.settle()
     },
     register: async (sources, author = 'ana') =>
-      (await test.registration.register({ files: Object.fromEntries(sources), author, reason: 'for the test', commit: null })).record.revision,
+      (await test.registration.register({ files: Object.fromEntries(sources), author, reason: 'for the test', commit: null })).record
+        .revision,
     async publish(sources, options = {}) {
       const revision = await test.register(sources)
       const none = { replay: undefined, shadowS: 0, maxNewDenyPercent: undefined, expects: undefined }
