@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { startTelemetry } from '../../runtime/telemetry/telemetry.ts'
+import { policyTelemetry, startTelemetry } from '../../runtime/telemetry/telemetry.ts'
 import { agentToken, testGateway, testTrust } from '../support/gateway.ts'
 
 // A sink of OTLP over HTTP in JSON (https://opentelemetry.io/docs/specs/otlp/): what a collector would get.
@@ -64,6 +64,7 @@ test('a decision leaves one span in the caller’s trace and its metrics, withou
   })
   await gateway.app.inject({ method: 'POST', url: '/v1/decisions', headers: { 'content-type': 'application/json' }, payload: '{}' })
   await gateway.close()
+  policyTelemetry(() => 61).activationRefused('canary', 'wrong_zone')
   await stop()
 
   const spans = received
@@ -85,5 +86,8 @@ test('a decision leaves one span in the caller’s trace and its metrics, withou
   const all = JSON.stringify(received)
   expect(all).toContain('aegis.decisions')
   expect(all).toContain('aegis.decision.duration')
+  // What alarms on an old policy and on a refused one are built on.
+  expect(all).toMatch(/"aegis.policy.age".{0,400}"as(Int|Double)":"?61/)
+  expect(all).toMatch(/"aegis.activation.refused".{0,400}"wrong_zone"/)
   for (const leak of ['supplier-7', 'invoice 114', 'process.command_args', 'process.owner', 'host.name']) expect(all).not.toContain(leak)
 })

@@ -21,6 +21,8 @@ export function testRegion(trust: TestTrust) {
     forgetful: false,
     fetches: [] as string[],
     changes: 0,
+    /** Objects that the bucket does not hand out before this. */
+    held: undefined as { key: string; until: Promise<void> } | undefined,
     /** Added to the clock. */
     aheadMs: 0,
   }
@@ -53,6 +55,7 @@ export function testRegion(trust: TestTrust) {
       objects: {
         get: async (key) => {
           state.fetches.push(key)
+          if (state.held?.key === key) await state.held.until
           return objects.get(key)
         },
       },
