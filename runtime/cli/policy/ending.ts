@@ -20,7 +20,7 @@ export function endingOf(ending: Ending, { id, revision }: Pick<Rollout, 'id' | 
 
 function ended({ state, revision, from, started_at, ended_at, why, evidence }: Rollout): { lines: string[]; code: ExitCode } {
   const took = ended_at === null ? '' : ` ${state === 'completed' ? 'in' : 'after'} ${between(started_at, ended_at)}`
-  if (state === 'completed') return { lines: [`done${took}: ${revision} is in force in every region`], code: EXIT.held }
+  if (state === 'completed') return { lines: [`done${took}: ${revision} is in force`], code: EXIT.held }
   const measured = evidenceText(evidence)
   const stays = from === null ? 'nothing is in force' : `${from} is in force`
   return failed([
