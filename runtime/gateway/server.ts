@@ -46,14 +46,15 @@ async function serve(config: GatewayConfig): Promise<void> {
   const dynamodb = new DynamoDBClient({ maxAttempts: 2, requestHandler })
   // Path style, because the bucket's name must not become a host name that some resolver has to know.
   const s3 = new S3Client({ maxAttempts: 2, forcePathStyle: true, requestHandler })
+  const bundles = { objects: s3ObjectStore(s3, config.bundleBucket), trust: parseTrustRoot(config.trustRoot), zone }
   const policies = activation({
     region,
     zone,
     ring: config.ring,
-    trust: parseTrustRoot(config.trustRoot),
+    trust: bundles.trust,
     clock,
     pointer: pointerReader(dynamodb, config.globalTable, region, config.ring),
-    objects: s3ObjectStore(s3, config.bundleBucket),
+    objects: bundles.objects,
     highWater: regionalHighWater(dynamodb, config.regionStateTable),
     log,
   })
@@ -65,6 +66,8 @@ async function serve(config: GatewayConfig): Promise<void> {
       kms: new KMSClient({ maxAttempts: 2, requestHandler }),
       sts: new STSClient({ maxAttempts: 2, requestHandler }),
       spool,
+      bundles,
+      inputs: s3ObjectStore(s3, config.inputsBucket),
       resolver: dnsResolver({ servers: config.dnsServers, clock }),
       dialer,
       clock,

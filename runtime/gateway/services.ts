@@ -2,6 +2,7 @@ import type { BudgetKeeper } from '../budget/keeper.ts'
 import type { EntityRecognizer } from '../dlp/recognizer.ts'
 import type { Clock, Resolver } from '../model/ports.ts'
 import type { DecisionTelemetry } from '../telemetry/telemetry.ts'
+import type { ActivePolicy } from './active-policy.ts'
 import type { ApprovalDesk } from './approvals/desk.ts'
 import type { Chains } from './chains.ts'
 import type { Idempotency } from './idempotency.ts'
@@ -9,12 +10,29 @@ import type { ToolWatch } from './net/tool-watch.ts'
 import type { Rates } from './rates.ts'
 import type { Homes } from './region/homes.ts'
 import type { KillSwitches } from './region/kill-switches.ts'
+import type { EnrichedCall } from './stages/enrich.ts'
 import type { ExportGate } from './stages/guard.ts'
+import type { FoundFacts, Judgement } from './stages/judge.ts'
 
 /** Where a gateway stands. */
 export interface Place {
   region: string
   zone: string
+}
+
+/** One judgement of policy, with everything that it was made from. */
+export interface Judged {
+  enriched: EnrichedCall
+  found: FoundFacts
+  /** Policy's own, before sanitizing, guard, approval and budget. */
+  judgement: Judgement
+  policy: ActivePolicy
+  decisionId: string
+}
+
+/** Sees every judgement and changes none. A call that is judged once more comes once more, under the same id. */
+export interface JudgementWatcher {
+  judged(event: Judged): void
 }
 
 /** What the stages ask beside the call and the policy: memory first, else one operation on the region's own tables. */
@@ -35,4 +53,5 @@ export interface Services {
   pseudonymKey: Uint8Array
   /** Finds what no pattern does, in classes that the documents declare. */
   recognizer: ((classes: ReadonlySet<string>) => EntityRecognizer) | undefined
+  watchers: readonly JudgementWatcher[]
 }

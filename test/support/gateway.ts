@@ -25,8 +25,10 @@ import { bundleData, type Documents, loadDocuments, revisionOf } from '../../run
 import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
 import { grantsFor } from '../../runtime/policy/grants.ts'
 import { type PublicJwk, parseTrustRoot, type TrustRoot } from '../../runtime/policy/trust.ts'
+import { bundleKey } from '../../runtime/state/pointers.ts'
 import { table } from '../fabric/stores/support.ts'
 import { tableEngine } from './dynamodb.ts'
+import { type MemoryArchive, memoryArchive } from './memory-archive.ts'
 import { TASK_ENVIRONMENT } from './task-environment.ts'
 import { type TestKey, testKey, testToken } from './tokens.ts'
 
@@ -104,9 +106,14 @@ export async function signedDirectory(trust: TestTrust, issue: Issue) {
   return signDirectory(directory, signer ?? testSigner(trust.control))
 }
 
-export async function activePolicy(trust: TestTrust, zone: string, attesters: readonly Attester[] = []): Promise<ActivePolicy> {
+export async function activePolicy(
+  trust: TestTrust,
+  zone: string,
+  attesters: readonly Attester[] = [],
+  bundleBytes?: Uint8Array,
+): Promise<ActivePolicy> {
   const expected = { trust: trust.trust, zone, nowMs: Date.now(), minSeq: 0 }
-  const bundle = await verifyBundle(await signedBundle(trust, { zone }), expected)
+  const bundle = await verifyBundle(bundleBytes ?? (await signedBundle(trust, { zone })), expected)
   const directory = verifyDirectory(await signedDirectory(trust, { zone, attesters }), expected)
   return activePolicyOf(bundle, directory, await loadEvaluator(bundle.wasm))
 }
@@ -122,6 +129,13 @@ export interface TestGateway {
   active: ActivePolicy | undefined
   /** What the gateway asks its own region for. Closed: the region's tables and keys are away. */
   stores: Stores
+  dynamodb: DynamoDBClient
+  /** The region's bucket of bundles, with the one in force. */
+  bundles: MemoryArchive
+  /** The region's bucket of recorded inputs. */
+  inputs: MemoryArchive
+  /** Stores what was recorded, and works on one order of a replay. */
+  replay(): Promise<void>
   /** The records written so far, oldest first. */
   records(): Promise<RecordLine[]>
   close(): Promise<void>
@@ -170,7 +184,10 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
     },
     close: async () => {},
   }
-  const gateway = { active: (await activePolicy(trust, zone)) as ActivePolicy | undefined }
+  const bundleBytes = await signedBundle(trust, { zone })
+  const [bundles, inputs] = [memoryArchive(), memoryArchive()]
+  const gateway = { active: (await activePolicy(trust, zone, [], bundleBytes)) as ActivePolicy | undefined }
+  await bundles.put(bundleKey(gateway.active?.bundleDigest ?? ''), bundleBytes)
   const policies = { current: () => gateway.active, regionalStateSeenAt: () => performance.now() }
   const aws = { region, endpoint: stores.url, credentials: { accessKeyId: 'test', secretAccessKey: 'test' }, maxAttempts: 1 }
   const clients = { dynamodb: new DynamoDBClient(aws), kms: new KMSClient(aws), sts: new STSClient(aws) }
@@ -187,6 +204,8 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
       ...clients,
       kmsAs: (credentials) => new KMSClient({ ...aws, credentials }),
       spool,
+      bundles: { objects: bundles, trust: trust.trust, zone },
+      inputs,
       resolver,
       dialer: options.dialer ?? echo,
       clock,
@@ -206,6 +225,10 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
     spool,
     dialled,
     stores,
+    dynamodb: clients.dynamodb,
+    bundles,
+    inputs,
+    replay: assembly.replay,
     async records() {
       if (spool.nextSeq > 0) await spool.synced(spool.nextSeq - 1)
       const file = readdirSync(directory).find((name) => name.endsWith('.jsonl')) ?? ''

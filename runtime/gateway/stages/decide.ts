@@ -5,7 +5,7 @@ import type { Mode, Outcome, PendingApproval, Reason, Route } from '../../model/
 import type { ActivePolicy } from '../active-policy.ts'
 import type { VerifiedOverride } from '../approvals/desk.ts'
 import type { OpenChain } from '../chains.ts'
-import type { Services } from '../services.ts'
+import type { Judged, Services } from '../services.ts'
 import { type Aim, aimOf } from './aim.ts'
 import { approvalRequest, digestOf, invalid, mismatch, overrideOf } from './approval.ts'
 import { refusedArrival } from './arrival-attestation.ts'
@@ -127,6 +127,7 @@ async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
     approval: override === undefined ? null : approvalFacts(override),
   }
   const judged = way.timedNow('policy', () => judge(enriched, facts, policy, services.place, services.clock.now()))
+  tell(services, { enriched, found: facts, judgement: judged, policy, decisionId: way.judging.decisionId })
   const rewriting = way.timedNow('classify', () => rewrite(judged, enriched, classified.scan, policy, services.pseudonymKey))
   const judgement =
     rewriting.refused === undefined ? judged : { ...judged, outcome: 'deny' as const, reasons: withReason(judged, rewriting.refused) }
@@ -154,6 +155,15 @@ async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
   if (enforced === 'approval_needed') return ask(way, { judgement, payload, aim, digest })
   const { route, attestation } = guarded
   return forward(way, { judgement, enforced, payload, route, attestation, chain, digest }, found)
+}
+
+/** Whoever watches cannot change a verdict: not by what it throws either. */
+function tell({ watchers }: Services, judged: Judged): void {
+  for (const watcher of watchers) {
+    try {
+      watcher.judged(judged)
+    } catch {}
+  }
 }
 
 /** Pauses the call until people have answered. A pending approval reserves nothing. */
