@@ -16,6 +16,8 @@ export const defaults = {
   clientTimeoutMs: 1000,
   /** Days for which the audit bucket refuses to delete a record. */
   auditRetentionDays: 365,
+  /** Days for which recorded policy inputs can be replayed and explained. They hold arguments of calls, so no longer than that is of use. */
+  inputsRetentionDays: 30,
   /** Availability zones that a cell spans. */
   azCount: 2,
   /** From where the operators' load balancer takes connections: the VPC itself, which is what a client VPN or a bastion looks like. */

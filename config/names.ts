@@ -52,7 +52,9 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     bundleBucket: `${cell}-bundles-${account}`,
     /** Object-locked audit records of this region. */
     auditBucket: `${cell}-audit-${account}`,
-    /** Access logs of the load balancer and of the audit bucket. They name clients, so they stay here. */
+    /** What policy was asked in this region, sealed: for replays, and for explaining decisions. */
+    inputsBucket: `${cell}-inputs-${account}`,
+    /** Access logs of the load balancer and of the region's own buckets. They name clients, so they stay here. */
     accessLogsBucket: `${cell}-access-logs-${account}`,
     /** Role of the gateway's tasks. IAM is global, so the region is in the name. */
     gatewayRole: `${cell}-gateway`,

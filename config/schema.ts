@@ -92,6 +92,8 @@ export const deploymentSchema = z.strictObject({
     .min(1)
     .max(365 * 100)
     .default(defaults.auditRetentionDays),
+  /** Recorded policy inputs are deleted after this, and no reader looks at an older one. */
+  inputsRetentionDays: z.int().min(1).max(365).default(defaults.inputsRetentionDays),
   /** Private ranges from which operators come: VPN, Direct Connect, peered networks, as their addresses look in the VPC. */
   operatorCidrs: z
     .array(privateCidr)

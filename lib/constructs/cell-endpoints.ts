@@ -17,6 +17,7 @@ import type { Deployment } from '../../config/schema.ts'
 import { bucketArn, keysArn, logGroupArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets, notifiedTopics } from './gateway-environment.ts'
+import { inputObjectsArn } from './input-objects.ts'
 import { pinLogicalId } from './logical-id.ts'
 
 export interface CellEndpointsProps {
@@ -50,6 +51,8 @@ export class CellEndpoints extends Construct {
     const s3 = new GatewayVpcEndpoint(this, 'S3', { vpc, service: GatewayVpcEndpointAwsService.S3 })
     s3.addToPolicy(own(['s3:GetObject'], bundleObjectArns(names.bundleBucket)))
     s3.addToPolicy(own(['s3:PutObject'], [`${bucketArn(names.auditBucket)}/*`]))
+    s3.addToPolicy(own(['s3:PutObject', 's3:GetObject'], [inputObjectsArn(names.inputsBucket)]))
+    s3.addToPolicy(own(['s3:ListBucket'], [bucketArn(names.inputsBucket)]))
     s3.addToPolicy(imageLayers(region))
 
     const tables = [sharedNames(deployment).globalTable, ...REGIONAL_TABLES.map((purpose) => names.table(purpose))]

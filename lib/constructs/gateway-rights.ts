@@ -1,10 +1,11 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { cellNames, type RegionalTable, sharedNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
-import { keysArn, roleArn, tableArn } from './arns.ts'
+import { bucketArn, keysArn, roleArn, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { DATA_KEY_ACTIONS } from './data-key.ts'
 import { notifiedTopics } from './gateway-environment.ts'
+import { inputObjectsArn } from './input-objects.ts'
 import { onlyPartitions } from './partitions.ts'
 
 type ItemAction = 'GetItem' | 'PutItem' | 'UpdateItem' | 'DeleteItem' | 'Query'
@@ -41,12 +42,13 @@ export function gatewayRights(cell: Cell): PolicyStatement[] {
           resources: [tableArn(region, names.account, names.table(purpose as RegionalTable))],
         }),
     ),
+    ...recordingRights(cell),
     new PolicyStatement({
-      sid: 'UseDataKeyThroughTables',
+      sid: 'UseDataKeyThroughStores',
       actions: DATA_KEY_ACTIONS,
       resources: [keysArn(region, names.account)],
       conditions: {
-        StringEquals: { 'kms:ViaService': `dynamodb.${region}.amazonaws.com` },
+        StringEquals: { 'kms:ViaService': ['dynamodb', 's3'].map((service) => `${service}.${region}.amazonaws.com`) },
         'ForAnyValue:StringEquals': { 'kms:ResourceAliases': names.dataKey },
       },
     }),
@@ -77,6 +79,15 @@ function globalTableRights({ deployment, region, zone }: Cell): PolicyStatement[
       conditions: onlyPartitions(...read),
     }),
     new PolicyStatement({ sid: 'PutIntoMailboxes', actions: ['dynamodb:PutItem'], resources, conditions: onlyPartitions(...write) }),
+  ]
+}
+
+/** The inputs that it records it also reads again: for replays and for explaining. It deletes none; the bucket forgets by itself. */
+function recordingRights({ deployment, region, zone }: Cell): PolicyStatement[] {
+  const { inputsBucket } = cellNames(deployment, region, zone)
+  return [
+    new PolicyStatement({ sid: 'KeepInputs', actions: ['s3:PutObject', 's3:GetObject'], resources: [inputObjectsArn(inputsBucket)] }),
+    new PolicyStatement({ sid: 'ListInputs', actions: ['s3:ListBucket'], resources: [bucketArn(inputsBucket)] }),
   ]
 }
 

@@ -7,6 +7,7 @@ import { keysArn, repositoryArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets } from './gateway-environment.ts'
 import { gatewayRights } from './gateway-rights.ts'
+import { inputObjectsArn } from './input-objects.ts'
 
 /** The two roles of a gateway task. The task role is what the gateway itself may do; the execution role is what ECS does to start it. */
 export class GatewayRoles extends Construct {
@@ -30,6 +31,8 @@ export class GatewayRoles extends Construct {
           'objects are named by their digest, so only the folder can be named here',
         ]),
       ),
+      [`AwsSolutions-IAM5[Resource::${inputObjectsArn(names.inputsBucket)}]`]:
+        'objects are named by day, process and time, so only the folder can be named here',
       [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
         'AWS makes up key ids; the condition on the alias leaves the keys of this region that each statement is about',
     })

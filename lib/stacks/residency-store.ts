@@ -50,6 +50,7 @@ export class ResidencyStoreStack extends Stack {
     }
     const accessLogs = accessLogsBucket(this, names.accessLogsBucket, env.account)
     auditBucket(this, names.auditBucket, { key, gatewayRoleArn, accessLogs, retentionDays: deployment.auditRetentionDays })
+    inputsBucket(this, names.inputsBucket, { key, gatewayRoleArn, accessLogs, retentionDays: deployment.inputsRetentionDays })
   }
 }
 
@@ -71,7 +72,7 @@ function accessLogsBucket(scope: Construct, bucketName: string, account: string)
   return bucket
 }
 
-interface AuditBucketProps {
+interface RegionalBucketProps {
   readonly key: IKey
   readonly gatewayRoleArn: string
   readonly accessLogs: Bucket
@@ -82,7 +83,7 @@ interface AuditBucketProps {
  * Records that nobody can alter or delete before their time. Governance mode, so that a first deployment can still be taken down, but
  * the policy denies the bypass to everybody: lifting the lock takes a change of this policy, which CloudTrail shows.
  */
-function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn, accessLogs, retentionDays }: AuditBucketProps): void {
+function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn, accessLogs, retentionDays }: RegionalBucketProps): void {
   const bucket = privateBucket(scope, 'AuditBucket', {
     bucketName,
     encryption: BucketEncryption.KMS,
@@ -102,5 +103,30 @@ function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn
       actions: ['s3:BypassGovernanceRetention', 's3:PutObjectRetention', 's3:PutObjectLegalHold'],
       resources: [`${bucketArn(bucketName)}/*`],
     }),
+  )
+}
+
+/**
+ * What policy was asked: arguments of calls, which the gateways seal before they put them, so that whoever reads the bucket reads nothing.
+ * Not versioned, unlike the rest: what has expired must be gone, and nothing here is evidence.
+ */
+function inputsBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn, accessLogs, retentionDays }: RegionalBucketProps): void {
+  const bucket = privateBucket(scope, 'InputsBucket', {
+    bucketName,
+    versioned: false,
+    encryption: BucketEncryption.KMS,
+    encryptionKey: key,
+    bucketKeyEnabled: true,
+    lifecycleRules: [{ expiration: Duration.days(retentionDays) }],
+    serverAccessLogsBucket: accessLogs,
+    serverAccessLogsPrefix: 'inputs-bucket/',
+  })
+  bucket.addToResourcePolicy(
+    denyObjectsUnlessRole(
+      bucketName,
+      'OnlyGatewayReadsAndWrites',
+      ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
+      [gatewayRoleArn],
+    ),
   )
 }

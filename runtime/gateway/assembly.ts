@@ -10,7 +10,7 @@ import type { Spool } from '../evidence/spool.ts'
 import type { DataProtectionKeyOptions } from '../identity/data-protection-signer.ts'
 import { tokenVerifier } from '../identity/verify-token.ts'
 import { newNode } from '../model/decision-id.ts'
-import type { Clock, Dialer, Resolver } from '../model/ports.ts'
+import type { Clock, Dialer, ObjectArchive, Resolver } from '../model/ports.ts'
 import { regionalChains } from '../state/chains.ts'
 import { globalHeartbeats } from '../state/heartbeats.ts'
 import { regionalIdempotency } from '../state/idempotency.ts'
@@ -38,10 +38,13 @@ import { outbound } from './net/outbound.ts'
 import { createToolWatch, endpointsHere } from './net/tool-watch.ts'
 import { operatorParts } from './operator/operator-parts.ts'
 import { createRates } from './rates.ts'
+import { recordedEndings } from './recording/recorded-endings.ts'
+import { recordingParts } from './recording/recording-parts.ts'
 import { createHomes, type Homes } from './region/homes.ts'
 import { createKillSwitches } from './region/kill-switches.ts'
 import { revisionParts } from './revisions/revision-parts.ts'
 import type { Services } from './services.ts'
+import type { StoredBundles } from './stored-bundle.ts'
 import { tokenParts } from './token-parts.ts'
 
 /** What a gateway is made of besides its configuration: AWS of its own region, a disk, the network, and what it believes in. */
@@ -52,6 +55,10 @@ export interface Surroundings {
   /** Signs as a role that STS gave. Default: by the environment. */
   kmsAs?: DataProtectionKeyOptions['kmsAs']
   spool: Spool
+  /** What has been published to this region, and the key that it is believed by. */
+  bundles: StoredBundles
+  /** The region's bucket of recorded inputs. */
+  inputs: ObjectArchive
   resolver: Resolver
   dialer: Dialer
   clock: Clock
@@ -74,6 +81,8 @@ export interface Assembly {
   start(): () => Promise<void>
   /** One round of all of it: what a test waits for instead of a clock. */
   settle(): Promise<void>
+  /** What was decided so far is stored, and one order of a replay is worked on if there is one. */
+  replay(): Promise<void>
 }
 
 /** What a gateway that has just started may not know yet. */
@@ -94,7 +103,8 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
   const place = { region: config.region, zone: config.zone }
   const node = newNode()
   const telemetry = decisionTelemetry()
-  const journal = decisionJournal({ identity, spool, telemetry, clock })
+  const recording = recordingParts(config, { ...around, node })
+  const journal = recordedEndings(decisionJournal({ identity, spool, telemetry, clock }), recording.recorder)
   const world = outbound({ resolver, dialer })
   const regionUrl = (region: string) =>
     region === config.region ? config.regionUrl : [...(active()?.issuers.values() ?? [])].find((issuer) => issuer.region === region)?.iss
@@ -157,7 +167,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     // Whatever text the secret is, the key has 256 bits.
     pseudonymKey: hash('sha256', config.pseudonymSecret, 'buffer'),
     recognizer: recognizerOf(config, { resolver, dialer }),
-    watchers: [comparison],
+    watchers: [comparison, recording.recorder],
   }
   const { zoneUrl, globalUrl, zone } = config
   const enforcer = createEnforcer({
@@ -211,6 +221,8 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     clock,
     notices: approvals.notices,
     revisions: shown,
+    explainer: recording.explainer,
+    recorded: recording.recorder.counts,
   })
 
   return {
@@ -226,6 +238,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
         watch.start(TOOL_WATCH_INTERVAL_MS),
         tokens.start(TOKEN_KEY_INTERVAL_MS),
         reporter.start(),
+        recording.start(),
       ]
       return async () => {
         await Promise.all(stops.map((stop) => stop()))
@@ -234,6 +247,10 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     },
     async settle() {
       await Promise.all([kills.refresh(), homes.refresh(), budgets.tick(), tokens.refresh()])
+    },
+    async replay() {
+      await recording.recorder.flush()
+      await recording.replay()
     },
   }
 }

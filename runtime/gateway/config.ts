@@ -38,6 +38,9 @@ const environmentSchema = z.object({
   /** JWKS with the control plane's public keys, current and next: all that bundles and directories are believed by. */
   AEGIS_TRUST_ROOT: jsonText.pipe(z.object({ keys: z.array(publicKey).min(1) })),
   AEGIS_BUNDLE_BUCKET: name,
+  /** Where the region keeps what policy was asked, and for how long it may be looked at. */
+  AEGIS_INPUTS_BUCKET: name,
+  AEGIS_INPUTS_RETENTION_DAYS: z.coerce.number().int().positive(),
   AEGIS_GLOBAL_TABLE: name,
   AEGIS_REGION_STATE_TABLE: name,
   AEGIS_APPROVALS_TABLE: name,
@@ -75,6 +78,8 @@ const environmentSchema = z.object({
     .string()
     .regex(/^[a-z][a-z0-9-]*$/)
     .optional(),
+  /** Of a hundred decisions, how many are recorded for replays and explaining. */
+  AEGIS_RECORD_PERCENT: z.coerce.number().min(0).max(100).default(100),
   /** Most calls in flight; more are refused with `overloaded`. */
   AEGIS_MAX_IN_FLIGHT: z.coerce.number().int().positive().default(1000),
   /** Standard OpenTelemetry variables: export is off unless one of them names an exporter. */
@@ -109,6 +114,9 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     ring: e.AEGIS_RING,
     trustRoot: e.AEGIS_TRUST_ROOT,
     bundleBucket: e.AEGIS_BUNDLE_BUCKET,
+    inputsBucket: e.AEGIS_INPUTS_BUCKET,
+    inputsRetentionDays: e.AEGIS_INPUTS_RETENTION_DAYS,
+    recordPercent: e.AEGIS_RECORD_PERCENT,
     globalTable: e.AEGIS_GLOBAL_TABLE,
     regionStateTable: e.AEGIS_REGION_STATE_TABLE,
     approvalsTable: e.AEGIS_APPROVALS_TABLE,

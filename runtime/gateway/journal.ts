@@ -69,7 +69,7 @@ export function decisionJournal({ identity, spool, telemetry, clock, strangers =
           await spool.synced(seq)
         } catch (error) {
           // The verdict still waits for the disk and will be written. What became of the call has to stand behind it.
-          if (error instanceof AegisError) record(arrival, refusalOf(error), { evenIfFailing: true })
+          if (error instanceof AegisError) record(arrival, errorEnding(error), { evenIfFailing: true })
           throw error
         }
       }
@@ -81,16 +81,16 @@ export function decisionJournal({ identity, spool, telemetry, clock, strangers =
       // Who has no token must not be able to fill the disk that every call's evidence needs. These are counted instead.
       if (arrival.admitted === undefined && !mayRecordStranger()) {
         unrecorded++
-        observe(arrival, refusalOf(refused))
+        observe(arrival, errorEnding(refused))
         return refused
       }
       try {
-        record(arrival, refusalOf(refused))
-        observe(arrival, refusalOf(refused))
+        record(arrival, errorEnding(refused))
+        observe(arrival, errorEnding(refused))
         return refused
       } catch (failed) {
         const last = failed instanceof AegisError ? failed : new AegisError('audit_unavailable', undefined, { cause: failed })
-        observe(arrival, refusalOf(last))
+        observe(arrival, errorEnding(last))
         return last
       }
     },
@@ -123,7 +123,8 @@ function known({ decisionId, door, call, admitted }: Arrival) {
   }
 }
 
-function refusalOf({ code }: AegisError): Ending {
+/** How a call without a verdict ended. */
+export function errorEnding({ code }: AegisError): Ending {
   return {
     decision: 'error',
     enforced: 'deny',

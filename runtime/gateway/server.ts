@@ -53,12 +53,13 @@ async function serve(config: GatewayConfig): Promise<void> {
     const active = policies.current()
     return active === undefined ? undefined : ageS(active, clock.now())
   })
+  const bundles = { objects: s3ObjectStore(s3, config.bundleBucket), trust: parseTrustRoot(config.trustRoot), zone }
   const policies = activation({
     zone,
-    trust: parseTrustRoot(config.trustRoot),
+    trust: bundles.trust,
     clock,
     pointers: pointersReader(dynamodb, config.globalTable, region, config.ring),
-    objects: s3ObjectStore(s3, config.bundleBucket),
+    objects: bundles.objects,
     highWater: regionalHighWater(dynamodb, config.regionStateTable),
     lastGood: regionalLastGood(dynamodb, config.regionStateTable),
     log(event: ActivationEvent) {
@@ -75,6 +76,8 @@ async function serve(config: GatewayConfig): Promise<void> {
       kms: new KMSClient({ maxAttempts: 2, requestHandler }),
       sts: new STSClient({ maxAttempts: 2, requestHandler }),
       spool,
+      bundles,
+      inputs: s3ObjectStore(s3, config.inputsBucket),
       resolver: dnsResolver({ servers: config.dnsServers, clock }),
       dialer,
       clock,

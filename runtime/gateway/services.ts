@@ -21,6 +21,21 @@ export interface Place {
   zone: string
 }
 
+/** One judgement of policy, with everything that it was made from. */
+export interface Judged {
+  enriched: EnrichedCall
+  found: FoundFacts
+  /** Policy's own, before sanitizing, guard, approval and budget. */
+  judgement: Judgement
+  policy: ActivePolicy
+  decisionId: string
+}
+
+/** Sees every judgement and changes none. A call that is judged once more comes once more, under the same id. */
+export interface JudgementWatcher {
+  judged(event: Judged): void
+}
+
 /** What the stages ask beside the call and the policy: memory first, else one operation on the region's own tables. */
 export interface Services {
   place: Place

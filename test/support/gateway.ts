@@ -28,8 +28,10 @@ import { bundleData, type Documents, loadDocuments, revisionOf } from '../../run
 import { loadEvaluator } from '../../runtime/policy/evaluate.ts'
 import { grantsFor } from '../../runtime/policy/grants.ts'
 import { type PublicJwk, parseTrustRoot, type TrustRoot } from '../../runtime/policy/trust.ts'
+import { bundleKey } from '../../runtime/state/pointers.ts'
 import { table } from '../fabric/stores/support.ts'
 import { tableEngine } from './dynamodb.ts'
+import { type MemoryArchive, memoryArchive } from './memory-archive.ts'
 import { TASK_ENVIRONMENT } from './task-environment.ts'
 import { type TestKey, testKey, testToken } from './tokens.ts'
 
@@ -118,10 +120,11 @@ export async function activePolicy(
   trust: TestTrust,
   zone: string,
   attesters: readonly Attester[] = [],
-  issue: Partial<Issue> = {},
+  issue: Partial<Issue> & { bundleBytes?: Uint8Array } = {},
 ): Promise<ActivePolicy> {
   const expected = { trust: trust.trust, zone, nowMs: Date.now(), minSeq: 0 }
-  const bundle = await verifyBundle(await signedBundle(trust, { zone, ...issue }), expected)
+  const { bundleBytes, ...changes } = issue
+  const bundle = await verifyBundle(bundleBytes ?? (await signedBundle(trust, { zone, ...changes })), expected)
   const directory = verifyDirectory(await signedDirectory(trust, { zone, attesters }), expected)
   return activePolicyOf(bundle, directory, await loadEvaluator(bundle.wasm))
 }
@@ -139,6 +142,13 @@ export interface TestGateway {
   candidate: LiveCandidate | undefined
   /** What the gateway asks its own region for. Closed: the region's tables and keys are away. */
   stores: Stores
+  dynamodb: DynamoDBClient
+  /** The region's bucket of bundles, with the one in force. */
+  bundles: MemoryArchive
+  /** The region's bucket of recorded inputs. */
+  inputs: MemoryArchive
+  /** Stores what was recorded, and works on one order of a replay. */
+  replay(): Promise<void>
   /** The records written so far, oldest first. */
   records(): Promise<RecordLine[]>
   close(): Promise<void>
@@ -202,10 +212,13 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
     },
     close: async () => {},
   }
+  const bundleBytes = await signedBundle(trust, { zone })
+  const [bundles, inputs] = [memoryArchive(), memoryArchive()]
   const gateway = {
-    active: (await activePolicy(trust, zone)) as ActivePolicy | undefined,
+    active: (await activePolicy(trust, zone, [], { bundleBytes })) as ActivePolicy | undefined,
     candidate: undefined as LiveCandidate | undefined,
   }
+  await bundles.put(bundleKey(gateway.active?.bundleDigest ?? ''), bundleBytes)
   const policies = { current: () => gateway.active, regionalStateSeenAt: () => performance.now() }
   const revisions = options.revisions ?? {
     candidate: () => gateway.candidate,
@@ -227,6 +240,8 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
       ...clients,
       kmsAs: (credentials) => new KMSClient({ ...aws, credentials }),
       spool,
+      bundles: { objects: bundles, trust: trust.trust, zone },
+      inputs,
       resolver,
       dialer: options.dialer ?? echo,
       clock,
@@ -247,6 +262,10 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
     spool,
     dialled,
     stores,
+    dynamodb: clients.dynamodb,
+    bundles,
+    inputs,
+    replay: assembly.replay,
     async records() {
       if (spool.nextSeq > 0) await spool.synced(spool.nextSeq - 1)
       const file = readdirSync(directory).find((name) => name.endsWith('.jsonl')) ?? ''

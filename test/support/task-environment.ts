@@ -10,6 +10,8 @@ export const TASK_ENVIRONMENT = {
   AEGIS_RING: 'stable',
   AEGIS_TRUST_ROOT: '{"keys":[{"kty":"EC","crv":"P-256","kid":"k","x":"x","y":"y"}]}',
   AEGIS_BUNDLE_BUCKET: 'bucket',
+  AEGIS_INPUTS_BUCKET: 'inputs',
+  AEGIS_INPUTS_RETENTION_DAYS: '30',
   AEGIS_GLOBAL_TABLE: 'global',
   AEGIS_REGION_STATE_TABLE: 'state',
   AEGIS_APPROVALS_TABLE: 'approvals',

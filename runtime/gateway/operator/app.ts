@@ -4,9 +4,11 @@ import type { Operator, OperatorVerifier } from '../../identity/operator-token.t
 import { AegisError } from '../../model/codes.ts'
 import { regionOfApproval } from '../approvals/approval-id.ts'
 import type { ApprovalReview } from '../approvals/review.ts'
+import type { Explainer } from '../explain/explainer.ts'
 import type { Homes } from '../region/homes.ts'
 import type { KillSwitches } from '../region/kill-switches.ts'
 import { approvalOrders, idOf } from './approval-orders.ts'
+import { decisionReports } from './decision-reports.ts'
 import { killOrders } from './kill-orders.ts'
 import { operatorOpenApi } from './openapi.ts'
 import { promotionOrders } from './promotion-orders.ts'
@@ -18,6 +20,7 @@ export interface OperatorParts {
   review: ApprovalReview
   kills: Pick<KillSwitches, 'throw' | 'list'>
   homes: Pick<Homes, 'promote' | 'list'>
+  explainer: Explainer
   verifier: OperatorVerifier
   events: EventLog
   /** What the region looks like to this operator. */
@@ -72,6 +75,7 @@ export function buildOperator(parts: OperatorParts): FastifyInstance {
   app.register(approvalOrders(review, region))
   app.register(killOrders(parts))
   app.register(promotionOrders(parts))
+  app.register(decisionReports(parts.explainer))
   return app
 }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { ERRORS, type ErrorCode, REASONS } from '../../model/codes.ts'
+import { OUTCOMES } from '../../model/verdict.ts'
 import { STATUSES } from '../../state/approval-item.ts'
 import { approveOrder, rejectOrder } from './approval-orders.ts'
 import { killOrder } from './kill-orders.ts'
@@ -81,6 +82,17 @@ export function operatorOpenApi(version: string) {
           },
         },
       },
+      '/v1/decisions/{id}': {
+        get: {
+          summary:
+            'Why a decision came out as it did: which rule, by which facts, and what would have changed it. Roles viewer, approver or publisher.',
+          parameters: [
+            { name: 'id', in: 'path', required: true, schema: { ...text, format: 'uuid' } },
+            { name: 'at', in: 'query', schema: { ...time, description: 'About when it was made: finds it faster among many.' } },
+          ],
+          responses: { 200: answer('the explanation', ref('Explanation')), ...errors('not_found', 'state_unavailable') },
+        },
+      },
       '/v1/status': {
         get: {
           summary: 'The region as it is. Any role.',
@@ -98,7 +110,7 @@ export function operatorOpenApi(version: string) {
           description: "Of the zone's OpenID provider, with tenants and roles.",
         },
       },
-      schemas: { Approval: approval, Kill: kill, Promotion: promotion, Error: error },
+      schemas: { Approval: approval, Kill: kill, Promotion: promotion, Explanation: explanation, Error: error },
     },
   }
 }
@@ -164,6 +176,35 @@ const killList = object({ kills: { type: 'array', items: ref('Kill') } })
 
 const promotion = object({ tenant: text, epoch: { type: 'integer' }, region: text, by: text, at: time, home_lost: { type: 'boolean' } })
 const promotionList = object({ promotions: { type: 'array', items: ref('Promotion') } })
+
+const outcome = { type: 'string', enum: [...OUTCOMES] }
+const explainedReason = {
+  ...object({ code: text, message: text, rule: text }),
+  properties: {
+    code: { type: 'string', enum: [...Object.keys(REASONS), ...Object.keys(ERRORS)] },
+    message: text,
+    rule: text,
+    source: { ...text, description: "The field of the agent's document that the reason came from, and what stands there." },
+  },
+}
+const explanation = object({
+  decision_id: text,
+  at: time,
+  region: text,
+  tenant: text,
+  agent: text,
+  tool: maybe(text),
+  action: maybe(text),
+  revision: text,
+  decision: { type: 'string', enum: [...OUTCOMES, 'error'] },
+  enforced: outcome,
+  mode: { type: 'string', enum: ['enforce', 'shadow'] },
+  reasons: { type: 'array', items: explainedReason },
+  explanation: { ...text, description: 'Who decided, policy or host, in words.' },
+  facts: { type: 'object', description: 'What policy saw. Empty when it was not asked.' },
+  reproduced: { type: ['boolean', 'null'], description: 'Judged anew by the bundle that decided, policy says the same.' },
+  would_change: { type: 'array', items: object({ what: text, outcome }), description: 'Each was evaluated.' },
+})
 
 const error = object({
   error: {

@@ -8,7 +8,9 @@ import type { ActivePolicy } from '../active-policy.ts'
 import type { NoticeCounts } from '../approvals/notifier.ts'
 import type { ApprovalReview } from '../approvals/review.ts'
 import type { GatewayConfig } from '../config.ts'
+import type { Explainer } from '../explain/explainer.ts'
 import type { ToolWatch } from '../net/tool-watch.ts'
+import type { Recorder } from '../recording/recorder.ts'
 import type { Homes } from '../region/homes.ts'
 import type { KillSwitches } from '../region/kill-switches.ts'
 import { buildOperator } from './app.ts'
@@ -30,6 +32,8 @@ export interface OperatorSurroundings {
   notices: () => Readonly<NoticeCounts>
   /** What this process has loaded. */
   revisions: () => object
+  explainer: Explainer
+  recorded: Recorder['counts']
 }
 
 /** The operators' listener of one gateway, and what its status says. */
@@ -44,6 +48,7 @@ export function operatorParts(config: GatewayConfig, around: OperatorSurrounding
     review: around.review,
     kills,
     homes,
+    explainer: around.explainer,
     verifier: operatorVerifier({ issuer: operatorIssuer, audience: operatorAudience, fetchJson: around.fetchJson, clock }),
     events: around.events,
     tenantOfAgent,
@@ -68,6 +73,8 @@ export function operatorParts(config: GatewayConfig, around: OperatorSurrounding
         // What shadow mode let pass, by tenant, tool, rule and code.
         softened: Object.fromEntries(Object.entries(telemetry.softenedCounts()).filter(([key]) => sees(key.split(' ', 1)[0]))),
         notices: notices(),
+        // Decisions of this process: kept for replays and explaining, and dropped for want of room or of an answering bucket.
+        recorded: around.recorded(),
       }
     },
   })

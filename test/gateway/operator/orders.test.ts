@@ -150,6 +150,7 @@ test('says what it answers, in OpenAPI, and answers so', async () => {
     'get /health/live',
     'get /v1/approvals',
     'get /v1/approvals/{id}',
+    'get /v1/decisions/{id}',
     'get /v1/kills',
     'get /v1/promotions',
     'get /v1/status',

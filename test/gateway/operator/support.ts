@@ -43,6 +43,11 @@ export function operatorOver(world: ApprovalWorld) {
         return promotion
       },
     },
+    explainer: {
+      explain: async () => {
+        throw new AegisError('not_found')
+      },
+    },
     verifier: {
       verify: async (authorization) => {
         const operator = PEOPLE[authorization?.replace('Bearer ', '') ?? '']

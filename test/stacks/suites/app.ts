@@ -32,7 +32,7 @@ const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
       'RegionStateTable',
       'SlicesTable',
     ],
-    'AWS::S3::Bucket': ['AccessLogsBucket', 'AuditBucket'],
+    'AWS::S3::Bucket': ['AccessLogsBucket', 'AuditBucket', 'InputsBucket'],
   },
   zone: { 'AWS::SecretsManager::Secret': ['PseudonymKey'] },
   network: {},

@@ -36,11 +36,27 @@ export function gatewayRightsSuite({ deployment, templates }: Synthesized): void
       expect(one.template?.Resources[roleId]?.Properties.RoleName).toBe(one.cell.gatewayRole)
       for (const resource of rightsOf(one).flatMap(resourcesIn)) {
         const [, , service, region, account] = resource.split(':')
-        if (service === 's3') expect(resource).toContain(one.cell.bundleBucket)
+        if (service === 's3') expect(resource).toMatch(new RegExp(`:::(${one.cell.bundleBucket}|${one.cell.inputsBucket})(/|$)`))
         else if (service === 'iam') expect(resource).toBe(`arn:aws:iam::${one.cell.account}:role/${one.cell.dataProtectionRole}`)
         else expect([resource, region, account]).toEqual([resource, one.region, one.cell.account])
       }
       expect(rightsOf(one).flatMap(actionsOf)).not.toContainEqual(expect.stringMatching(/\*|Scan|Batch/))
+    }
+  })
+
+  it('keeps recorded inputs, under the data key, and deletes none', () => {
+    for (const one of cells) {
+      const { inputsBucket, dataKey } = one.cell
+      const kept = rightsOf(one).filter((statement) => resourcesIn(statement).some((resource) => resource.includes(inputsBucket)))
+      expect(kept).toMatchObject([
+        { Action: ['s3:GetObject', 's3:PutObject'], Resource: `arn:aws:s3:::${inputsBucket}/inputs/*` },
+        { Action: 's3:ListBucket', Resource: `arn:aws:s3:::${inputsBucket}` },
+      ])
+      const using = rightsOf(one).find((statement) => actionsOf(statement).includes('kms:GenerateDataKey'))
+      expect(using?.Condition).toEqual({
+        StringEquals: { 'kms:ViaService': [`dynamodb.${one.region}.amazonaws.com`, `s3.${one.region}.amazonaws.com`] },
+        'ForAnyValue:StringEquals': { 'kms:ResourceAliases': dataKey },
+      })
     }
   })
 

@@ -29,6 +29,8 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
         AEGIS_RING: 'stable',
         AEGIS_TRUST_ROOT: JSON.stringify(PLACEHOLDER_TRUST_ROOT),
         AEGIS_BUNDLE_BUCKET: cell.bundleBucket,
+        AEGIS_INPUTS_BUCKET: cell.inputsBucket,
+        AEGIS_INPUTS_RETENTION_DAYS: String(deployment.inputsRetentionDays),
         AEGIS_GLOBAL_TABLE: sharedNames(deployment).globalTable,
         AEGIS_REGION_STATE_TABLE: cell.table('region-state'),
         AEGIS_APPROVALS_TABLE: cell.table('approvals'),

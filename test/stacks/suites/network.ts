@@ -49,6 +49,23 @@ export function networkSuite({ deployment, templates }: Synthesized): void {
     }
   })
 
+  it('leads through the S3 endpoint to the buckets that a gateway uses, each for what it does there', () => {
+    for (const { region, names, template } of cells) {
+      const endpoint = resourcesOf(template, 'AWS::EC2::VPCEndpoint').find(([, { Properties }]) =>
+        serviceOf(Properties, region).endsWith('.s3'),
+      )
+      const statements: Statement[] = endpoint?.[1].Properties.PolicyDocument.Statement ?? []
+      const ways = statements.map(({ Action, Resource }) => [Action, Resource])
+      expect(ways).toEqual([
+        ['s3:GetObject', [`arn:aws:s3:::${names.bundleBucket}/bundles/*`, `arn:aws:s3:::${names.bundleBucket}/directories/*`]],
+        ['s3:PutObject', `arn:aws:s3:::${names.auditBucket}/*`],
+        [['s3:GetObject', 's3:PutObject'], `arn:aws:s3:::${names.inputsBucket}/inputs/*`],
+        ['s3:ListBucket', `arn:aws:s3:::${names.inputsBucket}`],
+        ['s3:GetObject', `arn:aws:s3:::prod-${region}-starport-layer-bucket/*`],
+      ])
+    }
+  })
+
   it("lets nobody take a role through the STS endpoint but the region's data-protection role", () => {
     for (const { region, names, template } of cells) {
       const endpoint = resourcesOf(template, 'AWS::EC2::VPCEndpoint').find(([, { Properties }]) =>

@@ -112,6 +112,42 @@ export function residencyStoreSuite({ deployment, templates }: Synthesized): voi
     }
   })
 
+  it('forgets recorded inputs for good after their time, and lets nobody but the gateways read or write them', () => {
+    for (const { region, names, template } of cells) {
+      const bucket = template?.Resources.InputsBucket?.Properties
+      expect(bucket).toMatchObject({
+        BucketName: names.inputsBucket,
+        PublicAccessBlockConfiguration: {
+          BlockPublicAcls: true,
+          BlockPublicPolicy: true,
+          IgnorePublicAcls: true,
+          RestrictPublicBuckets: true,
+        },
+        LoggingConfiguration: { LogFilePrefix: 'inputs-bucket/' },
+      })
+      expect(bucket.LifecycleConfiguration.Rules).toContainEqual({ ExpirationInDays: deployment.inputsRetentionDays, Status: 'Enabled' })
+      // A version that stays behind would outlive the retention.
+      expect(bucket).not.toHaveProperty('VersioningConfiguration')
+      expect(bucket.BucketEncryption.ServerSideEncryptionConfiguration[0].ServerSideEncryptionByDefault).toEqual({
+        SSEAlgorithm: 'aws:kms',
+        KMSMasterKeyID: `arn:aws:kms:${region}:${names.account}:${names.dataKey}`,
+      })
+      const policy = resourcesOf(template, 'AWS::S3::BucketPolicy').find(([, { Properties }]) => Properties.Bucket.Ref === 'InputsBucket')
+      expect(policy?.[1].Properties.PolicyDocument.Statement).toMatchObject([
+        { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
+        { Effect: 'Deny', Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
+        {
+          Sid: 'OnlyGatewayReadsAndWrites',
+          Effect: 'Deny',
+          Principal: { AWS: '*' },
+          Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
+          Resource: `arn:aws:s3:::${names.inputsBucket}/*`,
+          Condition: { ArnNotEquals: { 'aws:PrincipalArn': [`arn:aws:iam::${names.account}:role/${names.gatewayRole}`] } },
+        },
+      ])
+    }
+  })
+
   it("takes the load balancers' logs where they send them", () => {
     for (const { region, names, template } of cells) {
       const gateway = templates.get(stackNames(deployment).gateway(region))
