@@ -2,7 +2,7 @@ import { request } from 'node:http'
 
 export interface Sent {
   url: string
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   token: string
   /** JSON text, sent as it is: what a client sends must not be mended on the way. */
   body?: string

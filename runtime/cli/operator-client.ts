@@ -5,7 +5,8 @@ import { type Answer, send } from './http.ts'
 
 /** What an operator's command asks of one region, or of the control plane. */
 export interface Order {
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE'
+  headers?: Readonly<Record<string, string>>
   path: string
   token: string
   body?: object
@@ -66,6 +67,11 @@ export class NoAnswerError extends CommandError {
   constructor(place: string) {
     super(`${place} does not answer`, EXIT.failed)
   }
+}
+
+/** One request to the control plane, by an operator of a role of its own. @throws NoAnswerError */
+export async function askControlPlaneAs(fabric: Pick<RunningFabric, 'control_plane'>, order: Order): Promise<Reply> {
+  return await ask('the control plane', { url: `${fabric.control_plane}${order.path}`, ...order })
 }
 
 /** @throws CommandError with the refusal in one line, and exit code 1 */

@@ -7,3 +7,7 @@ export type Approver = (typeof APPROVERS)[number]
 /** What a kill switch can stop. */
 export const KILL_SCOPES = ['agent', 'tenant', 'tool', 'region', 'key', 'token'] as const
 export type KillScopeType = (typeof KILL_SCOPES)[number]
+
+/** What the directory holds and operators change, and where its API has it. */
+export const DIRECTORY_PARTS = ['tenant', 'client', 'budget', 'reader'] as const
+export type DirectoryPart = (typeof DIRECTORY_PARTS)[number]

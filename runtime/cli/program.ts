@@ -1,8 +1,10 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ApproveOptions } from './approve.ts'
 import type { CallOptions } from './call.ts'
+import type { DirectoryCommand } from './directory.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { KillOptions } from './kills.ts'
+import { addDirectoryCommands } from './program-directory.ts'
 import { addOperatorCommands } from './program-operator.ts'
 import { addPolicyCommands, type PolicyActions } from './program-policy.ts'
 import { stateDirOption, wholeOf } from './program-values.ts'
@@ -22,6 +24,7 @@ export interface Actions extends PolicyActions {
   demo(options: { withFaults: boolean; stateDir: string }): Promise<ExitCode>
   call(options: CallOptions): Promise<ExitCode>
   scan(options: { json: boolean; file: string }): Promise<ExitCode>
+  directory(command: DirectoryCommand): Promise<ExitCode>
   drill(runbook: string, options: { repeat: number; profile?: 'compressed' | 'deployed'; seed?: number }): Promise<ExitCode>
   status(options: { stateDir: string }): Promise<ExitCode>
   approve(options: ApproveOptions): Promise<ExitCode>
@@ -93,6 +96,7 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
     .addOption(stateDirOption())
     .action(async (options) => done(await actions.status(options)))
 
+  addDirectoryCommands(program, actions, done)
   addOperatorCommands(program, actions, done)
   const policy = addPolicyCommands(program, actions, done)
   for (const command of [program, ...program.commands, ...policy.commands]) {

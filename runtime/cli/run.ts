@@ -58,6 +58,7 @@ const loadedActions: Actions = {
   demo: async ({ stateDir, withFaults }) => (await import('./demo.ts')).demo({ stateDir, withFaults }, out),
   call: async (options) => (await import('./call.ts')).call(options, out),
   scan: async (options) => (await import('./scan.ts')).scan({ ...options, custom: (await import('./own-classes.ts')).ownClasses() }, out),
+  directory: async (command) => (await import('./directory.ts')).directory(command, out),
   drill: async (runbook, options) => (await import('../failover/drill.ts')).runDrill({ runbook, ...options }),
   status: async ({ stateDir }) => (await import('./status.ts')).status(stateDir, out),
   approve: async (options) => (await import('./approve.ts')).approve(options, out),

@@ -131,8 +131,7 @@ const etagOf = (version: number) => `"${version}"`
 function asRefusal(error: unknown): unknown {
   if (error instanceof StaleDirectoryError)
     return new ApiRefusal('stale_directory', error.message, { facts: { version: error.version }, cause: error })
-  if (error instanceof DirectoryRefusedError)
-    return new ApiRefusal('directory_refused', error.message, { facts: { faults: error.faults }, cause: error })
+  if (error instanceof DirectoryRefusedError) return new ApiRefusal('directory_refused', error.message, { cause: error })
   if (error instanceof NotInDirectoryError) return new ApiRefusal('not_found', error.message, { cause: error })
   return error
 }
