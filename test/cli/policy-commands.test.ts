@@ -32,7 +32,8 @@ afterEach(() => fabric.close())
 
 const add = (line: string) => void lines.push(line)
 const shown: Terminal = { columns: 100, live: false, say: add, now() {}, show: (page) => page.forEach(add), end() {} }
-const around = () => ({ terminal: shown, out, signal: leave.signal, pace: { pollMs: 1, patienceMs: 60 } })
+/** Whose patience is long enough for a busy machine, but where it has to end. */
+const around = (patienceMs = 20_000) => ({ terminal: shown, out, signal: leave.signal, pace: { pollMs: 1, patienceMs } })
 const asked = () => fabric.seen.map(({ method, path, token }) => `${method} ${path} as ${token}`)
 const bodyOf = (path: string) => fabric.seen.find((one) => one.path === path)?.body
 
@@ -149,7 +150,7 @@ describe('rollback and renew', () => {
     const status = statusOf(ACTIVE, 41, { converged: false })
     Object.assign(status.fleet[0] ?? {}, { seq: 40 })
     fake.instead['GET /v1/status'] = { status: 200, body: status }
-    await expect(policyRenew({ stateDir: fabric.stateDir, json: false }, around())).resolves.toBe(1)
+    await expect(policyRenew({ stateDir: fabric.stateDir, json: false }, around(30))).resolves.toBe(1)
     expect(lines.join('\n')).toContain('gateway task-0 of eu-west-1 still runs seq 40')
   })
 })
@@ -191,7 +192,8 @@ describe('diff', () => {
 
 describe('replay', () => {
   const result = { error: null, replayed: 10, changes: { 'allow>deny': 1 }, new_denies: 1, decision_ids: { 'allow>deny': ['d-1'] } }
-  const replay = (more: object = {}) => policyReplay({ stateDir: fabric.stateDir, revision: '.', json: false, ...more }, around())
+  const replay = (more: object = {}, patienceMs?: number) =>
+    policyReplay({ stateDir: fabric.stateDir, revision: '.', json: false, ...more }, around(patienceMs))
   const answer = (done: boolean, first: object | null) => {
     const regions = [
       { region: 'eu-west-1', result: first },
@@ -227,7 +229,7 @@ describe('replay', () => {
 
   test('refuses to be done while a region has not answered, could not, or nobody waits', async () => {
     answer(false, null)
-    await expect(replay()).resolves.toBe(1)
+    await expect(replay({}, 30)).resolves.toBe(1)
     expect(printed).toContain('eu-west-1 has not answered')
     answer(true, { ...result, error: 'no recordings' })
     await expect(replay()).resolves.toBe(1)

@@ -23,10 +23,15 @@ beforeEach(async () => {
 afterEach(() => fabric.close())
 
 const shown: Terminal = { columns: 100, live: false, say: (line) => void lines.push(line), now() {}, show() {}, end() {} }
-const PACE = { pollMs: 1, patienceMs: 60 }
 
-function publish(options: Partial<PublishOptions> = {}) {
-  const surroundings = { terminal: shown, out: (line: string) => void printed.push(line), signal: leave.signal, pace: PACE }
+/** @param patienceMs long enough for a busy machine, but where it has to end */
+function publish(options: Partial<PublishOptions> = {}, patienceMs = 20_000) {
+  const surroundings = {
+    terminal: shown,
+    out: (line: string) => void printed.push(line),
+    signal: leave.signal,
+    pace: { pollMs: 1, patienceMs },
+  }
   return policyPublish({ stateDir: fabric.stateDir, wait: true, json: false, ...options }, surroundings)
 }
 
@@ -223,7 +228,7 @@ describe('not a success', () => {
     const status = statusOf(NEW, 41, { converged: false })
     Object.assign(status.fleet[1] ?? {}, { revision: ACTIVE, seq: 40 })
     fake.steps = [...COMPLETED, { status }]
-    await expect(publish()).resolves.toBe(0)
+    await expect(publish({}, 30)).resolves.toBe(0)
     expect(said()).toContain(`gateway task-1 of eu-central-1 still runs ${ACTIVE}, seq 40`)
   })
 })
@@ -239,7 +244,7 @@ describe('the connection is lost', () => {
 
   test('for good: after a while it says so, and that nothing stops deciding', async () => {
     fake.steps = [{}, 'silent']
-    await expect(publish()).resolves.toBe(1)
+    await expect(publish({}, 30)).resolves.toBe(1)
     expect(said().join(' ')).toContain('how rollout r-12 ends is not known')
   })
 
@@ -251,7 +256,7 @@ describe('the connection is lost', () => {
 
   test('a fabric that ended meanwhile is as silent as one that does not answer', async () => {
     fake.steps = [COMPLETED[1] ?? {}]
-    const published = publish()
+    const published = publish({}, 30)
     await until(() => said().some((line) => line.startsWith('canary:')))
     rmSync(join(fabric.stateDir, 'fabric.json'))
     await expect(published).resolves.toBe(1)
