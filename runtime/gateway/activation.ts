@@ -87,7 +87,7 @@ export function activation(options: ActivationOptions): Activation {
   let candidateFault: string | undefined
   let unsaved = false
   // What was refused last is not fetched and verified again every second, nor told again.
-  let refused: { named: string; refusal: Refusal } | undefined
+  let refused: { named: string; bundleDigest: string; refusal: Refusal } | undefined
   let lastGoodRefused: string | undefined
 
   const look = async () => {
@@ -111,7 +111,9 @@ export function activation(options: ActivationOptions): Activation {
   }
 
   const forgetOthers = () => {
-    const kept = [inForce?.policy.bundleDigest, previous?.bundleDigest, candidates.status()?.named.bundleDigest]
+    // What only waits for its directory, or for a table, is not loaded anew at every look.
+    const waiting = refused?.refusal.passing ? refused.bundleDigest : undefined
+    const kept = [inForce?.policy.bundleDigest, previous?.bundleDigest, candidates.status()?.named.bundleDigest, waiting]
     shelf.keep(kept.filter((digest) => digest !== undefined))
   }
 
@@ -128,7 +130,7 @@ export function activation(options: ActivationOptions): Activation {
     } catch (error) {
       const refusal = refusalOf(error)
       const told = refused?.named === named && refused.refusal.fault === refusal.fault
-      refused = { named, refusal }
+      refused = { named, bundleDigest: pointer.bundleDigest, refusal }
       if (told) return
       log({ event: 'refused', what: named, fault: refusal.fault, detail: refusal.detail })
       changed()
@@ -156,7 +158,9 @@ export function activation(options: ActivationOptions): Activation {
 
   const swap = (next: InForce, from: 'pointer' | 'last_good', floors: Floors) => {
     const { policy } = next
-    if (inForce !== undefined && inForce.policy.bundleDigest !== policy.bundleDigest) previous = inForce.policy
+    const before = inForce?.policy
+    if (before !== undefined && before.bundleDigest !== policy.bundleDigest)
+      previous = { revision: before.revision, bundleDigest: before.bundleDigest }
     inForce = next
     activatedAtMs = clock.now()
     unsaved = true

@@ -1,5 +1,5 @@
 import { sha256 } from '../../runtime/policy/file-hashes.ts'
-import type { Pointer } from '../../runtime/state/pointers.ts'
+import { directoryKey, type Pointer } from '../../runtime/state/pointers.ts'
 import { type Issue, signedBundle, signedDirectory, type TestTrust, testSigner, testTrust } from '../support/gateway.ts'
 import { testKey } from '../support/tokens.ts'
 import { testRegion } from './revisions/region.ts'
@@ -128,4 +128,20 @@ test('does not fetch the same refused object every second', async () => {
   await policies.poll()
   await policies.poll()
   expect(state.fetches).toHaveLength(fetches)
+})
+
+test('a bundle whose directory is slow to come is read once, and is in force when it has come', async () => {
+  const { policies, publish, state, objects } = region()
+  await publish({ seq: 1 })
+  const key = directoryKey(state.pointer?.directoryDigest ?? '')
+  const directory = objects.get(key) as Uint8Array
+  objects.delete(key)
+  await policies.poll()
+  await policies.poll()
+  expect(policies.current()).toBeUndefined()
+  expect(policies.status().stable.refusal).toMatchObject({ fault: 'unreachable' })
+  objects.set(key, directory)
+  await policies.poll()
+  expect(policies.current()?.bundleSeq).toBe(1)
+  expect(state.fetches.filter((fetched) => fetched.startsWith('bundles/'))).toHaveLength(1)
 })
