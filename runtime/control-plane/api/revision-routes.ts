@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { line } from '../../identity/order-text.ts'
-import { describeChanges } from '../../policy/diff/changes.ts'
+import { describeChanges, describeModuleChanges } from '../../policy/diff/changes.ts'
 import { patches } from '../../policy/diff/patches.ts'
 import type { Documents } from '../../policy/documents.ts'
 import type { Sources } from '../../policy/sources.ts'
@@ -16,8 +16,8 @@ export const REVISION_BODY_BYTES_MAX = 32 * 1024 * 1024
 
 const files = z.record(z.string().max(200), z.string())
 const registerBody = z.strictObject({ files, reason: line(500), commit: line(100).nullish() })
-const diffBody = z.strictObject({ files })
 const revision = z.string().max(64)
+const diffBody = z.strictObject({ files, from: z.string().max(64).optional() })
 const diffQuery = z.strictObject({ from: revision.optional(), to: revision.optional() })
 const listQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(20) })
 
@@ -66,7 +66,7 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
   const difference = (from: Side, to: Side) => ({
     from: from.name,
     to: to.name,
-    changes: describeChanges(from.documents, to.documents, { before: from.sources, after: to.sources }),
+    changes: [...describeChanges(from.documents, to.documents), ...describeModuleChanges(from.sources, to.sources)],
     files: patches(from.sources, to.sources),
   })
 
@@ -105,8 +105,9 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
 
     app.post('/v1/diff', { bodyLimit: REVISION_BODY_BYTES_MAX }, async ({ operator, body }) => {
       requireRole(operator, 'author', 'publisher', 'viewer')
-      const { sources, compiled } = await registration.check(parseBody(body, diffBody).files)
-      return difference(await sideOf(active()), { name: compiled.revision, documents: compiled.documents, sources })
+      const { files: given, from = active() } = parseBody(body, diffBody)
+      const { sources, compiled } = await registration.check(given)
+      return difference(await sideOf(from), { name: compiled.revision, documents: compiled.documents, sources })
     })
   }
 }

@@ -71,7 +71,10 @@ export function openRegistry(store: ObjectArchive, shelf: Shelf): Registry {
       })
       const wasm = await shelf.put(modules.wasm)
       // The same module may have been checked by other tests since: the last ones count.
-      await store.put(`modules/${modules.digest}.json`, jsonBytes({ checked: modules.checked, wasm, rego: Object.fromEntries(modules.rego) }))
+      await store.put(
+        `modules/${modules.digest}.json`,
+        jsonBytes({ checked: modules.checked, wasm, rego: Object.fromEntries(modules.rego) }),
+      )
       // Last: what is listed is there as a whole.
       const first = await store.create(`${PREFIX}${record.revision}.json`, jsonBytes(kept))
       return { record: (await get(record.revision)) ?? kept, known: !first }
