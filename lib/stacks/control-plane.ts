@@ -1,4 +1,5 @@
-import { AccountRootPrincipal, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
+import { AccountRootPrincipal, AnyPrincipal, Effect, PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
+import { BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import { Duration, Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { cellNames, sharedNames, stackNames } from '../../config/names.ts'
@@ -7,11 +8,12 @@ import { stackProps } from '../cell.ts'
 import { bucketArn, keysArn, roleArn, tableArn } from '../constructs/arns.ts'
 import { bundleObjectArns } from '../constructs/bundle-objects.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
+import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
 import { SigningKey } from '../constructs/signing-key.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
 import { PUBLISHER_ACTIONS } from './global-state.ts'
 
-/** The control account's part: the key that signs bundles and directories, and the role that publishes them to every region. */
+/** The control account's part: the key that signs bundles and directories, the role that publishes them to every region, and what it remembers. */
 export class ControlPlaneStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.control, region: deployment.homeRegion }
@@ -37,10 +39,44 @@ export class ControlPlaneStack extends Stack {
     const rights = publishing(deployment)
     for (const { statement } of rights) publisher.addToPolicy(statement)
     acknowledge(publisher, Object.assign({}, ...rights.map(({ findings }) => findings)))
+    controlStore(this, names.controlStore, roleArn(env.account, names.publisherRole))
   }
 }
 
-/** What publishing takes in the workload account, each right with the findings that come with it. */
+/**
+ * The control plane's own bucket: ledger, revisions, everything signed. Versioned, and nothing in it is ever deleted or, but for a module's
+ * checks, written twice: an entry of the ledger is created once, by a conditional write. Encrypted by S3's own key, because what is in here
+ * is protected by its digests and signatures, not by secrecy; documents and tenants' names are for the control account to see.
+ */
+function controlStore(stack: Stack, bucketName: string, publisherRoleArn: string): void {
+  const bucket = privateBucket(stack, 'ControlStore', { bucketName, encryption: BucketEncryption.S3_MANAGED })
+  bucket.addToResourcePolicy(
+    denyObjectsUnlessRole(
+      bucketName,
+      'OnlyPublisherReadsAndWrites',
+      ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
+      [publisherRoleArn],
+    ),
+  )
+  bucket.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'NobodyDeletesHistory',
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+      resources: [`${bucketArn(bucketName)}/*`],
+    }),
+  )
+  acknowledge(bucket, {
+    'AwsSolutions-S1':
+      'one role reaches the objects, and the ledger in it is itself the log of who did what; CloudTrail data events can be added',
+  })
+}
+
+/** All that the control plane ever writes into its bucket. */
+const CONTROL_STORE_FOLDERS = ['ledger', 'revisions', 'modules', 'objects']
+
+/** What publishing takes, here and in the workload account, each right with the findings that come with it. */
 function publishing(deployment: Deployment): { statement: PolicyStatement; findings: Record<string, string> }[] {
   const { globalTable } = sharedNames(deployment)
   const cells = regionsOf(deployment).map(({ region, zone }) => ({ region, ...cellNames(deployment, region, zone) }))
@@ -49,7 +85,17 @@ function publishing(deployment: Deployment): { statement: PolicyStatement; findi
   const tables = cells.map(({ region, account }) => tableArn(region, account, globalTable))
   const wildcards = (resources: string[], reason: string) =>
     Object.fromEntries(resources.map((resource) => [`AwsSolutions-IAM5[Resource::${resource}]`, reason]))
+  const { controlStore: store } = sharedNames(deployment)
+  const kept = CONTROL_STORE_FOLDERS.map((folder) => `${bucketArn(store)}/${folder}/*`)
   return [
+    {
+      statement: new PolicyStatement({ sid: 'KeepHistory', actions: ['s3:PutObject', 's3:GetObject'], resources: kept }),
+      findings: wildcards(kept, 'entries are numbered and objects named by their digest, so only the folders can be named here'),
+    },
+    {
+      statement: new PolicyStatement({ sid: 'ReadHistory', actions: ['s3:ListBucket'], resources: [bucketArn(store)] }),
+      findings: {},
+    },
     {
       statement: new PolicyStatement({ sid: 'Ship', actions: ['s3:PutObject', 's3:GetObject'], resources: objects }),
       findings: wildcards(objects, 'objects are named by their digest, so only the folder can be named here'),

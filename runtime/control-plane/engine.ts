@@ -29,6 +29,8 @@ export interface EngineOptions {
   zones: Readonly<Record<string, readonly string[]>>
   settings: RolloutSettings
   clock: Clock
+  /** The key that signs now. */
+  keyId: string
   /** What was signed is signed anew after this: well within the maximum age. */
   renewEveryMs: number
   view: () => View
@@ -55,7 +57,7 @@ export interface Engine {
 }
 
 export function createEngine(options: EngineOptions): Engine {
-  const { kernel, releases, memory, couriers, cells, clock, renewEveryMs, zones } = options
+  const { kernel, releases, memory, couriers, cells, clock, renewEveryMs, zones, keyId } = options
   const nextSeq = (state: PlaneState) => Math.max(state.seq, options.floor()) + 1
   const isOld = (signedAtMs: number) => clock.now() - signedAtMs >= renewEveryMs
 
@@ -89,7 +91,9 @@ export function createEngine(options: EngineOptions): Engine {
     const digest = sha256(JSON.stringify(contents))
     const before = state.signedDirectories
     const ahead = before !== null && couriers.ahead() > before.seq
-    return before !== null && before.contents === digest && !isOld(before.signedAtMs) && !ahead ? undefined : { contents, digest, before }
+    return before !== null && before.contents === digest && !isOld(before.signedAtMs) && before.keyId === keyId && !ahead
+      ? undefined
+      : { contents, digest, before }
   }
   const signed = async (state: PlaneState): Promise<Intent<undefined> | { result: undefined }> => {
     const found = await unsigned(state)
@@ -100,7 +104,7 @@ export function createEngine(options: EngineOptions): Engine {
     memory.published({ seq, standing: contents })
     return {
       act: { by: null, kind: 'directories_signed', reason: before?.contents === digest ? 'renewed' : 'changed', facts: { seq } },
-      state: { ...state, seq, signedDirectories: { seq, signedAtMs: clock.now(), contents: digest, ...directories } },
+      state: { ...state, seq, signedDirectories: { seq, keyId, signedAtMs: clock.now(), contents: digest, ...directories } },
       result: undefined,
     }
   }
@@ -108,7 +112,8 @@ export function createEngine(options: EngineOptions): Engine {
   /** The highest number of a bundle that some gateway may have taken, though it is not what is served. */
   const seenIn = ({ lastRollout }: PlaneState) =>
     Math.max(couriers.ahead(), lastRollout === null || lastRollout.state === 'completed' ? 0 : lastRollout.release.seq)
-  const isStale = (state: PlaneState) => state.active !== null && (isOld(state.active.signedAtMs) || seenIn(state) > state.active.seq)
+  const isStale = (state: PlaneState) =>
+    state.active !== null && (isOld(state.active.signedAtMs) || state.active.keyId !== keyId || seenIn(state) > state.active.seq)
   const renewed = async (state: PlaneState): Promise<Intent<undefined> | { result: undefined }> => {
     const { active } = state
     if (active === null || !isStale(state)) return { result: undefined }

@@ -117,6 +117,7 @@ export function createPlane(options: PlaneOptions): Plane {
   const engine = createEngine({
     ...{ kernel, releases, keys, memory, couriers, cells, zones, clock, view, replays, floor, log, directory: directoryNow },
     settings: options.rollout,
+    keyId: signer.keyId,
     renewEveryMs: options.renewEveryMs,
   })
 

@@ -36,7 +36,14 @@ export async function signRelease({ revision, documents, modules }: ReleaseConte
     ])
     return [zone, { bundle: await shelf.put(bundle), rego: await shelf.put(rego) }] as const
   })
-  return { revision, seq, signedAtMs: nowMs, notAfterMs: validity.notAfterMs, zones: Object.fromEntries(await Promise.all(signed)) }
+  return {
+    revision,
+    seq,
+    keyId: signer.keyId,
+    signedAtMs: nowMs,
+    notAfterMs: validity.notAfterMs,
+    zones: Object.fromEntries(await Promise.all(signed)),
+  }
 }
 
 /** The same for the directories. @returns digests by zone. @throws Error with one line a fault when tenants or issuers contradict the deployment */

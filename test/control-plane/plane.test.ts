@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from '@jest/globals'
 import { changeAnyVersion } from '../../runtime/control-plane/directory/desk.ts'
 import { DirectoryRefusedError } from '../../runtime/control-plane/directory/refusals.ts'
 import type { Attester } from '../../runtime/policy/directory.ts'
-import { testKey } from '../support/policy.ts'
+import { testKey, trustIn } from '../support/policy.ts'
 import { bundleAt, directoryAt, kidsOf, limitAt, pointerOf } from './seen.ts'
 import { demoSources, HOUR_MS, MAX_AGE_MS, OVERLAP_MS, sourcesWithLimit, type TestPlane, testPlane } from './test-plane.ts'
 
@@ -191,6 +191,21 @@ describe('renewal', () => {
     plane.kmsAway = false
     await settle()
     expect(directoryAt(plane, 'eu-west-1').notAfterMs).toBe(plane.nowMs + MAX_AGE_MS)
+  })
+
+  test('by the next signing key comes at once, as soon as it signs: then the old one may leave the trust root', async () => {
+    const revision = await first()
+    const before = pointerOf(plane, 'eu-west-1').bundleSeq
+    const [old, next] = [plane.signing, testKey('next')]
+    plane.signing = next
+    // While keys rotate both are pinned: what the old one signed still counts.
+    plane.trust = trustIn(old, next)
+    expect((await bundleAt(plane, 'eu-west-1')).seq).toBe(before)
+    await plane.rebuilt()
+    plane.trust = trustIn(next)
+    const bundle = await bundleAt(plane, 'eu-west-1')
+    expect([bundle.revision, bundle.seq > before]).toEqual([revision, true])
+    expect(directoryAt(plane, 'eu-west-1').issuers).toHaveLength(3)
   })
 
   test('a new day brings its grants', async () => {

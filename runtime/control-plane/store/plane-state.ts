@@ -19,6 +19,7 @@ export const planeState = z.strictObject({
   signedDirectories: z
     .strictObject({
       seq: z.int().min(1),
+      keyId: z.string(),
       signedAtMs: z.int(),
       notAfterMs: z.int(),
       /** SHA-256 of what they say beside number and dates: another one means that they are signed anew. */

@@ -6,6 +6,8 @@ const digest = z.string().regex(/^[0-9a-f]{64}$/)
 export const signedRelease = z.strictObject({
   revision: z.string(),
   seq: z.int().min(1),
+  /** Id of the key that signed: another one in its place means that all is signed anew, so that this one can leave the trust root. */
+  keyId: z.string(),
   /** Milliseconds since the epoch. */
   signedAtMs: z.int().min(0),
   notAfterMs: z.int().min(0),

@@ -28,7 +28,7 @@ export function newRollout(more: Partial<Rollout> = {}, stages: Partial<Paramete
     id: 'r1',
     revision: NEW,
     from: OLD,
-    release: { revision: NEW, seq: 8, signedAtMs: 0, notAfterMs: 1, zones },
+    release: { revision: NEW, seq: 8, keyId: 'control', signedAtMs: 0, notAfterMs: 1, zones },
     author: 'ana',
     publisher: 'ben',
     reason: 'a higher limit',

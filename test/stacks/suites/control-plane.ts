@@ -24,6 +24,11 @@ export function controlPlaneSuite({ deployment, templates }: Synthesized): void 
       .PolicyDocument.Statement
     expect(Object.fromEntries(statements.map(({ Sid, Action, Resource }) => [Sid, [Action, [Resource].flat().toSorted()]]))).toEqual({
       Sign: [['kms:GetPublicKey', 'kms:Sign'], [{ 'Fn::GetAtt': ['BundleSigningKey', 'Arn'] }]],
+      KeepHistory: [
+        ['s3:GetObject', 's3:PutObject'],
+        ['ledger', 'modules', 'objects', 'revisions'].map((folder) => `arn:aws:s3:::${names.controlStore}/${folder}/*`),
+      ],
+      ReadHistory: ['s3:ListBucket', [`arn:aws:s3:::${names.controlStore}`]],
       Ship: [['s3:GetObject', 's3:PutObject'], buckets.flatMap((bucket) => [`${bucket}/bundles/*`, `${bucket}/directories/*`]).toSorted()],
       SeeWhatIsMissing: ['s3:ListBucket', buckets.toSorted()],
       MovePointers: [
@@ -32,5 +37,27 @@ export function controlPlaneSuite({ deployment, templates }: Synthesized): void 
       ],
       ReadIssuerKeys: ['kms:GetPublicKey', cells.map(({ region, account }) => `arn:aws:kms:${region}:${account}:key/*`).toSorted()],
     })
+  })
+
+  it('keeps what was ever done in a versioned bucket that nobody deletes from and only the publisher reads and writes', () => {
+    const bucket = theResource(template, 'AWS::S3::Bucket')
+    expect(bucket).toMatchObject({
+      DeletionPolicy: 'RetainExceptOnCreate',
+      Properties: { BucketName: names.controlStore, VersioningConfiguration: { Status: 'Enabled' } },
+    })
+    const { Statement } = theResource(template, 'AWS::S3::BucketPolicy').Properties.PolicyDocument
+    const publisher = `arn:aws:iam::${deployment.accounts.control}:role/${names.publisherRole}`
+    expect(Statement).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          Sid: 'OnlyPublisherReadsAndWrites',
+          Effect: 'Deny',
+          Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
+          Condition: { ArnNotEquals: { 'aws:PrincipalArn': [publisher] } },
+        }),
+        expect.objectContaining({ Sid: 'NobodyDeletesHistory', Effect: 'Deny', Action: ['s3:DeleteObject', 's3:DeleteObjectVersion'] }),
+      ]),
+    )
+    expect(Statement.find(({ Sid }: { Sid: string }) => Sid === 'NobodyDeletesHistory')).not.toHaveProperty('Condition')
   })
 }
