@@ -105,6 +105,7 @@ test('a new directory alone reads no bundle and loads no module, and the candida
   expect(state.fetches).toEqual([expect.stringMatching(/^directories\//)])
   expect(policies.current()).toMatchObject({ bundleSeq: 5, directorySeq: 7 })
   expect(policies.candidate()?.policy).toMatchObject({ bundleSeq: 6, directorySeq: 7 })
+  expect(state.torn).toBe(0)
   for (const [now, then] of [
     [policies.current(), before],
     [policies.candidate()?.policy, beside],

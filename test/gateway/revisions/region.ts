@@ -21,6 +21,8 @@ export function testRegion(trust: TestTrust) {
     forgetful: false,
     fetches: [] as string[],
     changes: 0,
+    /** How often an event met a candidate with another directory than what is in force. */
+    torn: 0,
     /** Objects that the bucket does not hand out before this. */
     held: undefined as { key: string; until: Promise<void> } | undefined,
     /** Added to the clock. */
@@ -61,7 +63,11 @@ export function testRegion(trust: TestTrust) {
       },
       highWater,
       lastGood,
-      log: (event) => events.push(event),
+      log(event) {
+        events.push(event)
+        const [now, beside] = [policies.current(), policies.candidate()?.policy]
+        if (beside !== undefined && beside.directoryDigest !== now?.directoryDigest) state.torn++
+      },
     })
     policies.onChange(() => state.changes++)
     return policies
