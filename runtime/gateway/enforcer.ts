@@ -23,7 +23,7 @@ export interface EnforcerOptions {
   journal: Journal
   telemetry: DecisionTelemetry
   clock: Clock
-  /** Most calls of one tenant that are judged at once: one tenant must not take the whole gateway. */
+  /** Most calls of one tenant that are under way at once: one tenant must not take the whole gateway. */
   maxPerTenant: number
 }
 
@@ -57,7 +57,12 @@ export interface Enforcer {
   arrive(door: DoorName, headers: { traceparent?: string; tracestate?: string }): Arrival
   /** Authenticates from headers alone. @throws AegisError */
   admit(arrival: Arrival, credentials: Credentials): Promise<void>
-  /** The same for what is no call: an agent asks about its approval, or says what became of a decision. @throws AegisError */
+  /**
+   * Takes one of the tenant's places, until the answer is written: what is slow is the sender of a body, or a tool, more often than a judgement.
+   * @returns gives it back. @throws AegisError overloaded
+   */
+  enter(tenant: string): () => void
+  /** The same as `admit` for what is no call: an agent asks about its approval, or says what became of a decision. @throws AegisError */
   identify(credentials: Credentials): Promise<{ principal: Principal; policy: ActivePolicy }>
   /** Decides an admitted call and records the verdict. @throws AegisError */
   decide(arrival: Arrival, call: ToolCall): Promise<Decided>
@@ -101,18 +106,14 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       arrival.admitted = await identify(credentials)
     },
 
+    enter: places.enter,
     identify,
 
     async decide(arrival, call) {
       arrival.call = call
       if (arrival.admitted === undefined) throw new AegisError('invalid_token')
       const { principal, policy } = arrival.admitted
-      const leave = places.enter(principal.tenant)
-      try {
-        return await judged(arrival, call, principal, policy)
-      } finally {
-        leave()
-      }
+      return judged(arrival, call, principal, policy)
     },
 
     refuse: (arrival, error) => journal.refusal(arrival, error),

@@ -34,6 +34,8 @@ const BODY = '{"tool":"crm","action":"read_contact","arguments":{"id":"c-1"}}'
 const head = (path: string, length: number, more = '') =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n${more}\r\n`
 
+const DECISION = '776e9f93-4a44-8a50-a4cd-dcc73af98826'
+
 async function opened(): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
   socket.on('error', () => {})
@@ -66,6 +68,46 @@ describe('a client that hangs up gives its place back', () => {
       await sleep(5)
     }
     await sleep(50)
+    expect(await decide()).toContain('"decision":"allow"')
+  })
+})
+
+describe('who is slow leaves places to the others', () => {
+  const held: Socket[] = []
+  afterEach(() => {
+    for (const socket of held.splice(0)) socket.resetAndDestroy()
+  })
+  const hold = async (text: string) => {
+    for (let i = 0; i < 3 * MAX_IN_FLIGHT; i++) {
+      const socket = await opened()
+      socket.write(text)
+      held.push(socket)
+    }
+    await sleep(50)
+  }
+  const others = async () => {
+    const token = await agentToken(trust, 'care-agent', 'clinic-eu')
+    return answerTo(head('/v1/decisions', BODY.length, `Authorization: Bearer ${token}\r\n`) + BODY)
+  }
+
+  test.each<[string, () => string]>([
+    ['with the bodies of its calls', () => `${head('/v1/decisions', 1000, authorization)}{"tool"`],
+    ['because its tools are', () => `${head('/v1/tools/crm/read_contact', 12, authorization)}{"id":"c-1"}`],
+    ['with an outcome', () => `${head(`/v1/decisions/${DECISION}/outcome`, 1000, authorization)}{"status"`],
+  ])('a tenant, %s', async (_name, text) => {
+    await hold(text())
+    expect(await others()).toContain('"decision":"allow"')
+    expect(await decide()).toContain('"code":"overloaded"')
+  })
+
+  test.each<[string, () => string]>([
+    [
+      'asking for a token',
+      () => `${head('/oauth/token', 1000).replace('application/json', 'application/x-www-form-urlencoded')}grant_type`,
+    ],
+    ['with an outcome', () => `${head(`/v1/decisions/${DECISION}/outcome`, 1000)}{"status"`],
+  ])('a stranger, %s', async (_name, text) => {
+    await hold(text())
     expect(await decide()).toContain('"decision":"allow"')
   })
 })
