@@ -10,7 +10,7 @@ import type { Arrival } from './arrival.ts'
 import { callKey, type KeyedCall, type StoredResponse } from './idempotency.ts'
 import type { Ending, Journal } from './journal.ts'
 import type { Services } from './services.ts'
-import { authenticate, type Credentials } from './stages/authenticate.ts'
+import { authenticate, type Credentials, refuseUnserved } from './stages/authenticate.ts'
 import { begin, type Decision, decide, type Judging } from './stages/decide.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -113,6 +113,8 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       arrival.call = call
       if (arrival.admitted === undefined) throw new AegisError('invalid_token')
       const { principal, policy } = arrival.admitted
+      // The body may have been seconds on its way, and a redirect too.
+      refuseUnserved(principal, policy, services)
       return judged(arrival, call, principal, policy)
     },
 
