@@ -198,13 +198,19 @@ async function kept(
   journal: Journal,
 ): Promise<() => Promise<void>> {
   try {
-    await keyed?.finish(verdict, { open: decision.enforced === 'approval_needed' })
+    // A token that is not accepted says nothing about the call, which goes on waiting for one that is.
+    if (keyed?.resumed && isRefusedToken(decision)) await keyed.abandon()
+    else await keyed?.finish(verdict, { open: decision.enforced === 'approval_needed' })
     return journal.verdict(arrival, endingOf(decision))
   } catch (error) {
     decision.reservation?.release()
     await keyed?.abandon()
     throw error
   }
+}
+
+function isRefusedToken({ enforced, reasons }: Decision): boolean {
+  return enforced === 'deny' && reasons.every(({ code }) => code === 'approval_invalid')
 }
 
 interface Kept {
