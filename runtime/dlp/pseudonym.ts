@@ -18,14 +18,10 @@ export function pseudonym(name: string, value: string, key: Uint8Array): string 
 /** True for a place inside a pseudonym of that class, which would otherwise be found again beside its context words. */
 export function isPseudonym(name: string, text: string, start: number, end: number): boolean {
   const prefix = prefixOf(name)
-  const at = text.lastIndexOf(prefix, start)
+  const from = Math.max(0, start - prefix.length)
+  const at = from + text.slice(from, start + prefix.length).lastIndexOf(prefix)
   const close = at + prefix.length + LENGTH
-  return (
-    at !== -1 &&
-    start - at <= prefix.length &&
-    end <= close &&
-    /^[a-z2-7]{16}(?![0-9A-Za-z])/.test(text.slice(at + prefix.length, close + 1))
-  )
+  return at >= from && end <= close && /^[a-z2-7]{16}(?![0-9A-Za-z])/.test(text.slice(at + prefix.length, close + 1))
 }
 
 function prefixOf(name: string): string {

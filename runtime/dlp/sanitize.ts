@@ -23,7 +23,7 @@ export interface SanitizeOptions {
  * Rewrites what was found of the classes in `methods` (named exactly, `national_id.de`), then scans the very result.
  *
  * @returns undefined when something cannot be rewritten: it is encoded, spread over several strings, in a key or a number, or is
- * still found afterwards. Nothing may be forwarded then
+ * still found afterwards; or when data of another class shows in the result. Nothing may be forwarded then
  * @throws DlpLimitError from the scan of the result
  */
 export function sanitize(
@@ -38,7 +38,8 @@ export function sanitize(
   const rewriter = new Rewriter(byPath, scan, methods, pseudonymKey)
   const rewritten = rewriter.object(args, '')
   if (rewritten === undefined || rewriter.places !== byPath.size) return undefined
-  if (scanner.scan(rewritten).classes.some((name) => methods.has(name))) return undefined
+  // A class that shows only now was hidden by what stood beside it, and whoever judged the call did not know of it.
+  if (scanner.scan(rewritten).classes.some((name) => methods.has(name) || !scan.classes.includes(name))) return undefined
   if (standsElsewhere(rewriter.values, rewritten)) return undefined
   const redactions = new Map(concerned.map(({ path, class: name }): [string, Redaction] => [`${name} ${path}`, { path, class: name }]))
   return {

@@ -81,6 +81,8 @@ interface Look {
 
 /** Classes whose form is so particular that parts do not give it by chance. */
 export const JOINED_CLASSES: ReadonlySet<string> = new Set(['api_key', 'private_key', 'crypto_wallet', 'iban', 'seed_phrase', 'email'])
+/** See `Report`. */
+const UNMISTAKABLE = 0.9
 /** What a decoder finds in noise has to be surer than that. */
 const JOINED_CONFIDENCE_MIN = 0.9
 
@@ -98,7 +100,8 @@ function look(
   const subject: Subject = { text, survey: surveyed, keyTopics, keyCountries, keys, plain: layers.length === 0, meter }
   const report: Report = (name, from, to, confidence) => {
     if (only !== undefined && !(only.has(name) && confidence >= JOINED_CONFIDENCE_MIN)) return
-    if (layers.length === 0 && isPseudonym(name, text, from, to)) return
+    // What a checksum or an unmistakable form says is no pseudonym: nobody hides a card by writing `card_` before it.
+    if (confidence < UNMISTAKABLE && layers.length === 0 && isPseudonym(name, text, from, to)) return
     const [start, end] = locate(from, to)
     // Seen already: by another detector a moment ago, or in a text that this one was made from.
     const oldest = layers.length > 0 ? 0 : Math.max(0, found.length - RECENT)

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { KMSClient } from '@aws-sdk/client-kms'
 import type { STSClient } from '@aws-sdk/client-sts'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { createKeeper } from '../budget/keeper.ts'
 import { httpRecognizer } from '../dlp/recognizer.ts'
 import type { LogIdentity } from '../evidence/record.ts'
@@ -33,6 +33,7 @@ import { credentialsOf } from './doors/http-call.ts'
 import { outcomeDoor } from './doors/outcome.ts'
 import { createEnforcer, type Enforcer } from './enforcer.ts'
 import { createIdempotency } from './idempotency.ts'
+import { freeWith } from './in-flight.ts'
 import { decisionJournal } from './journal.ts'
 import { outbound } from './net/outbound.ts'
 import { createToolWatch, endpointsHere } from './net/tool-watch.ts'
@@ -183,6 +184,12 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     // Half of all: with one tenant gone wild the others still have room.
     maxPerTenant: Math.max(1, Math.floor(config.maxInFlight / 2)),
   })
+  /** For what is no call: it takes one of the tenant's places as well. */
+  const admit = async (request: FastifyRequest) => {
+    const identified = await enforcer.identify(credentialsOf(request))
+    freeWith(request, enforcer.enter(identified.principal.tenant))
+    return identified
+  }
   const tokens = tokenParts(config, { kms: around.kms, active, clock, kills, events: journal, log })
   const health = healthOf({
     regionBound: () => (isSettled(active(), homes, config.region) ? 'ready' : 'starting'),
@@ -196,11 +203,11 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     health,
     besides: [
       tokens.door,
-      outcomeDoor({ enforcer, budgets, events: journal }),
+      outcomeDoor({ admit, budgets, events: journal }),
       approvalsDoor({
         region: config.region,
         approvals: approvals.agents,
-        admit: async (request) => (await enforcer.identify(credentialsOf(request))).principal,
+        admit: async (request) => (await admit(request)).principal,
         events: journal,
       }),
     ],

@@ -13,7 +13,7 @@ import type { LiveCandidate } from './revisions/candidate.ts'
 import { createPicking } from './revisions/picking.ts'
 import type { RevisionCounter } from './revisions/revision-counts.ts'
 import type { Services, Unfit } from './services.ts'
-import { authenticate, type Credentials } from './stages/authenticate.ts'
+import { authenticate, type Credentials, refuseUnserved } from './stages/authenticate.ts'
 import { begin, type Decision, decide, type Judging } from './stages/decide.ts'
 import { verdictOf } from './verdict-of.ts'
 
@@ -30,7 +30,7 @@ export interface EnforcerOptions {
   journal: Journal
   telemetry: DecisionTelemetry
   clock: Clock
-  /** Most calls of one tenant that are judged at once: one tenant must not take the whole gateway. */
+  /** Most calls of one tenant that are under way at once: one tenant must not take the whole gateway. */
   maxPerTenant: number
 }
 
@@ -65,8 +65,13 @@ export interface Enforcer {
   /** Authenticates from headers alone. @throws AegisError */
   admit(arrival: Arrival, credentials: Credentials): Promise<void>
   /**
-   * The same for what is no call: an agent asks about its approval, or says what became of a decision. It gets the policy that its calls
-   * are decided by. @throws AegisError
+   * Takes one of the tenant's places, until the answer is written: what is slow is the sender of a body, or a tool, more often than a judgement.
+   * @returns gives it back. @throws AegisError overloaded
+   */
+  enter(tenant: string): () => void
+  /**
+   * The same as `admit` for what is no call: an agent asks about its approval, or says what became of a decision. It gets the policy that its
+   * calls are decided by. @throws AegisError
    */
   identify(credentials: Credentials): Promise<{ principal: Principal; policy: ActivePolicy }>
   /** Decides an admitted call and records the verdict. @throws AegisError */
@@ -117,18 +122,16 @@ export function createEnforcer(options: EnforcerOptions): Enforcer {
       arrival.admitted = await identify(credentials)
     },
 
+    enter: places.enter,
     identify,
 
     async decide(arrival, call) {
       arrival.call = call
       if (arrival.admitted === undefined) throw new AegisError('invalid_token')
       const { principal, policy } = arrival.admitted
-      const leave = places.enter(principal.tenant)
-      try {
-        return await judged(arrival, call, principal, policy)
-      } finally {
-        leave()
-      }
+      // The body may have been seconds on its way, and a redirect too.
+      refuseUnserved(principal, policy, services)
+      return judged(arrival, call, principal, policy)
     },
 
     refuse(arrival, error) {
@@ -229,13 +232,19 @@ async function kept(
   journal: Journal,
 ): Promise<() => Promise<void>> {
   try {
-    await keyed?.finish(verdict, { open: decision.enforced === 'approval_needed' })
+    // A token that is not accepted says nothing about the call, which goes on waiting for one that is.
+    if (keyed?.resumed && isRefusedToken(decision)) await keyed.abandon()
+    else await keyed?.finish(verdict, { open: decision.enforced === 'approval_needed' })
     return journal.verdict(arrival, endingOf(decision))
   } catch (error) {
     decision.reservation?.release()
     await keyed?.abandon()
     throw error
   }
+}
+
+function isRefusedToken({ enforced, reasons }: Decision): boolean {
+  return enforced === 'deny' && reasons.every(({ code }) => code === 'approval_invalid')
 }
 
 interface Kept {

@@ -37,6 +37,8 @@ export interface StoredResponse {
 /** Decide the call, and say what became of it in this order: finish, forwarding, response. Or give it up. */
 export interface NewKeyed {
   state: 'new'
+  /** It goes on from a verdict that waits for an approval, and that stands again when this attempt is given up. */
+  resumed: boolean
   /** Keeps the verdict. Nothing may be answered before. @throws AegisError state_unavailable, in_progress: another has gone on with the call */
   finish(verdict: Verdict, of?: { open?: boolean }): Promise<void>
   /** Before the first byte leaves. @throws AegisError; then none may */
@@ -155,6 +157,7 @@ function handleOf({ repo, clock, at, owner, back }: Handle): NewKeyed {
   const lost = () => new AegisError('in_progress', 'another attempt has gone on with this call')
   return {
     state: 'new',
+    resumed: back !== undefined,
     async finish(verdict, { open = false } = {}) {
       const json = JSON.stringify(verdict)
       const kept = Buffer.byteLength(json) <= VERDICT_BYTES_MAX ? json : undefined

@@ -20,6 +20,9 @@ export interface TokenSurroundings {
   log: (event: object) => void
 }
 
+/** Part of a gateway's places that the token service may take: its callers are not known before their body is read. */
+const STRANGERS = 4
+
 /** The region's token service, signing with the newest key that the directory in force lists and nobody has killed. */
 export function tokenParts(config: GatewayConfig, { kms, active, clock, kills, events, log }: TokenSurroundings) {
   const { region, zone, regionUrl, zoneUrl, globalUrl, mtlsHeader } = config
@@ -45,6 +48,7 @@ export function tokenParts(config: GatewayConfig, { kms, active, clock, kills, e
     zone,
     regionUrl,
     mtlsHeader,
+    maxInFlight: Math.max(1, Math.floor(config.maxInFlight / STRANGERS)),
     issued: ({ agent, tenant, tokenId, expiresInS }) =>
       events.write({ kind: 'token.issued', actor: agent, tenant, facts: { token_id: tokenId, expires_in_s: expiresInS } }),
   })

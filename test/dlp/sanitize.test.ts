@@ -90,9 +90,22 @@ describe('pseudonyms', () => {
   ])('of %s are not found again beside the same words', (name, body) => {
     for (const method of ['redact', 'mask', 'pseudonymize'] as const) expect(clean({ body }, { [name]: method })).toBeDefined()
   })
+
+  test('are not what hides a value that is written like one', () => {
+    const [plain, dressed] = ['4242424242424242', 'card_4242424242424242'].map((body) => scanner.scan({ body }).classes)
+    expect([plain, dressed]).toEqual([['card'], ['card']])
+  })
 })
 
 describe('refuses', () => {
+  test.each([
+    ['a card', 'iban', `${IBAN.replaceAll(' ', '')}.4111 1111 1111 1111`],
+    ['an address', 'us_ssn', 'ann@partner.example.123-45-6789'],
+  ])('%s that shows only when the %s beside it is gone', (_what, name, body) => {
+    expect(scanner.scan({ body }).classes).toEqual([name])
+    for (const method of ['redact', 'mask', 'pseudonymize'] as const) expect(clean({ body }, { [name]: method })).toBeUndefined()
+  })
+
   test.each<[string, JsonObject, string]>([
     ['data in base64', { body: Buffer.from(IBAN).toString('base64') }, 'iban'],
     ['data in percent-encoding', { url: 'https://e.example/?iban=%44%45%38%39370400440532013000' }, 'iban'],

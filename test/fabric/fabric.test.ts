@@ -83,7 +83,8 @@ interface Published {
 /** Gateways may be ready from what an earlier start left, before the control plane has confirmed anything of its own. */
 async function published(): Promise<Published> {
   for (;;) {
-    const status = (await (await fetch(`${fabric().control_plane}/v1/status`)).json()) as Published & { seq: number | null }
+    const headers = { authorization: `Bearer ${fabric().operator_tokens.viewer}` }
+    const status = (await (await fetch(`${fabric().control_plane}/v1/status`, { headers })).json()) as Published & { seq: number | null }
     if (status.seq !== null && status.regions.every(({ seq }) => seq === status.seq)) return status
     await sleep(50)
   }

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { DialRequest } from '../../runtime/model/ports.ts'
-import { agentToken, type TestGateway, type TestTrust, testGateway, testTrust } from '../support/gateway.ts'
+import { agentToken, operatorToken, type TestGateway, type TestTrust, testGateway, testTrust } from '../support/gateway.ts'
 
 // What only a real socket can do to a gateway.
 
@@ -33,6 +33,8 @@ afterEach(async () => {
 const BODY = '{"tool":"crm","action":"read_contact","arguments":{"id":"c-1"}}'
 const head = (path: string, length: number, more = '') =>
   `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: ${length}\r\n${more}\r\n`
+
+const DECISION = '776e9f93-4a44-8a50-a4cd-dcc73af98826'
 
 async function opened(): Promise<Socket> {
   const socket = connect(port, '127.0.0.1')
@@ -67,6 +69,86 @@ describe('a client that hangs up gives its place back', () => {
     }
     await sleep(50)
     expect(await decide()).toContain('"decision":"allow"')
+  })
+})
+
+describe('who is slow leaves places to the others', () => {
+  const held: Socket[] = []
+  afterEach(() => {
+    for (const socket of held.splice(0)) socket.resetAndDestroy()
+  })
+  const hold = async (text: string) => {
+    for (let i = 0; i < 3 * MAX_IN_FLIGHT; i++) {
+      const socket = await opened()
+      socket.write(text)
+      held.push(socket)
+    }
+    await sleep(50)
+  }
+  const others = async () => {
+    const token = await agentToken(trust, 'care-agent', 'clinic-eu')
+    return answerTo(head('/v1/decisions', BODY.length, `Authorization: Bearer ${token}\r\n`) + BODY)
+  }
+
+  test.each<[string, () => string]>([
+    ['with the bodies of its calls', () => `${head('/v1/decisions', 1000, authorization)}{"tool"`],
+    ['because its tools are', () => `${head('/v1/tools/crm/read_contact', 12, authorization)}{"id":"c-1"}`],
+    ['with an outcome', () => `${head(`/v1/decisions/${DECISION}/outcome`, 1000, authorization)}{"status"`],
+  ])('a tenant, %s', async (_name, text) => {
+    await hold(text())
+    expect(await others()).toContain('"decision":"allow"')
+    expect(await decide()).toContain('"code":"overloaded"')
+  })
+
+  test.each<[string, () => string]>([
+    [
+      'asking for a token',
+      () => `${head('/oauth/token', 1000).replace('application/json', 'application/x-www-form-urlencoded')}grant_type`,
+    ],
+    ['with an outcome', () => `${head(`/v1/decisions/${DECISION}/outcome`, 1000)}{"status"`],
+  ])('a stranger, %s', async (_name, text) => {
+    await hold(text())
+    expect(await decide()).toContain('"decision":"allow"')
+  })
+})
+
+describe('a call whose body comes late is refused', () => {
+  // One whose tools and OpenID provider answer.
+  beforeEach(async () => {
+    gateway.app.server.closeAllConnections()
+    await gateway.close()
+    gateway = await testGateway({ trust, region: 'eu-west-1', zone: 'eu' })
+    await gateway.app.listen({ host: '127.0.0.1', port: 0 })
+    port = (gateway.app.server.address() as AddressInfo).port
+  })
+  const READ = '{"patient":"patient-3"}'
+  const half = async (token: string) => {
+    const socket = await opened()
+    socket.write(head('/v1/tools/ehr/read_record', READ.length, `Authorization: Bearer ${token}\r\n`))
+    await sleep(50)
+    return async () => {
+      socket.write(READ)
+      const [answer] = (await once(socket, 'data')) as [Buffer]
+      socket.destroy()
+      return answer.toString()
+    }
+  }
+  const order = async (role: string, url: string, payload: object) => {
+    const token = await operatorToken(trust, { sub: 'olga', tenants: ['*'], roles: [role] })
+    const { statusCode } = await gateway.operator.inject({ method: 'POST', url, headers: { authorization: `Bearer ${token}` }, payload })
+    expect(statusCode).toBe(201)
+  }
+
+  test('once its tenant has been released to another region', async () => {
+    const finish = await half(await agentToken(trust, 'care-agent', 'clinic-eu'))
+    await order('failover', '/v1/promotions', { tenant: 'clinic-eu', region: 'eu-central-1' })
+    expect(await finish()).toContain('"code":"home_region_unavailable"')
+  }, 20_000)
+
+  test('once its token is revoked', async () => {
+    const finish = await half(await agentToken(trust, 'care-agent', 'clinic-eu', 'eu-west-1', { jti: 'stolen' }))
+    await order('killer', '/v1/kills', { scope: { type: 'token', id: 'stolen' }, reason: 'stolen' })
+    expect(await finish()).toContain('"code":"invalid_token"')
   })
 })
 

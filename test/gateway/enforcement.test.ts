@@ -277,6 +277,24 @@ describe('money', () => {
     expect(eu.dialled.at(-1)?.headers['idempotency-key']).toBe(call.idempotency_key)
   })
 
+  test('a token that is not accepted does not use up the key of a call that waits', async () => {
+    const token = await FINANCE()
+    const call = { ...payment(610_000), idempotency_key: randomUUID() }
+    const { body: asked } = await decide(eu, token, call)
+    const { body: refused } = await decide(eu, token, { ...call, approval: 'no.override.token' })
+    expect([refused.decision, codes(refused)]).toEqual(['deny', ['approval_invalid']])
+    expect((await decide(eu, token, call)).body.decision_id).toBe(asked.decision_id)
+    const approver = await operatorToken(trust, { sub: 'ada', tenants: ['acme-eu'], roles: ['approver'] })
+    await operate(eu, approver, 'POST', `/v1/approvals/${asked.approval.id}/approve`)
+    const { body: collected } = await agentAsks(eu, token, 'POST', `/v1/approvals/${asked.approval.id}/token`)
+    const answers = [
+      await decide(eu, token, { ...call, approval: collected.token }),
+      await decide(eu, token, { ...call, approval: 'no.override.token' }),
+    ]
+    expect(answers.map(({ body }) => body.enforced)).toEqual(['allow', 'allow'])
+    expect(answers[1]?.body.decision_id).toBe(answers[0]?.body.decision_id)
+  })
+
   test('a rate is kept', async () => {
     const token = await agentToken(trust, 'ops-agent', 'globex-us')
     const answers = await Promise.all(Array.from({ length: 70 }, () => decide(us, token, email('hello'))))

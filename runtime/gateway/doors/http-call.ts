@@ -6,6 +6,7 @@ import { parseStrictJson, StrictJsonError } from '../../model/strict-json.ts'
 import type { Arrival } from '../arrival.ts'
 import { ATTESTATION_HEADER } from '../attestation-header.ts'
 import type { Enforcer } from '../enforcer.ts'
+import { freeWith } from '../in-flight.ts'
 import type { Credentials } from '../stages/authenticate.ts'
 
 // What the HTTP doors have in common: how a call arrives, how its bytes become a value, how a refusal is answered.
@@ -51,6 +52,8 @@ export function openDoor(app: FastifyInstance, door: DoorName, enforcer: Enforce
       ...(tracestate !== undefined && { tracestate: String(tracestate) }),
     })
     await enforcer.admit(request.arrival, credentialsOf(request))
+    const tenant = request.arrival.admitted?.principal.tenant
+    if (tenant !== undefined) freeWith(request, enforcer.enter(tenant))
     if (request.headers.expect !== undefined) reply.raw.writeContinue()
   })
   app.setErrorHandler((error, request, reply) => {

@@ -1,18 +1,23 @@
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { EventLog } from '../../evidence/event.ts'
 import type { Principal } from '../../model/call.ts'
 import { AegisError } from '../../model/codes.ts'
 import { nodeOf } from '../../model/decision-id.ts'
 import type { ActivePolicy } from '../active-policy.ts'
-import type { Enforcer } from '../enforcer.ts'
 import type { Services } from '../services.ts'
-import { answerAgent, credentialsOf, parseBody } from './http-call.ts'
+import { answerAgent, parseBody } from './http-call.ts'
 
 const outcome = z.strictObject({ status: z.enum(['executed', 'not_executed']), cost: z.int().min(0).optional() })
 
+interface Admitted {
+  principal: Principal
+  policy: ActivePolicy
+}
+
 export interface OutcomeParts {
-  enforcer: Pick<Enforcer, 'identify'>
+  /** Authenticates from headers, like a call. @throws AegisError */
+  admit: (request: FastifyRequest) => Promise<Admitted>
   budgets: Services['budgets']
   events: EventLog
 }
@@ -20,11 +25,16 @@ export interface OutcomeParts {
 /**
  * `POST /v1/decisions/{id}/outcome`: the caller of the decision API says what became of a call. What nobody reports counts as spent.
  */
-export function outcomeDoor({ enforcer, budgets, events }: OutcomeParts) {
+export function outcomeDoor({ admit, budgets, events }: OutcomeParts) {
+  const callers = new WeakMap<FastifyRequest, Admitted>()
   return async (app: FastifyInstance) => {
     answerAgent(app)
+    // Before a byte of the body is read: strangers would hold places by sending it slowly.
+    app.addHook('onRequest', async (request) => void callers.set(request, await admit(request)))
     app.post<{ Params: { id: string } }>('/v1/decisions/:id/outcome', async (request) => {
-      const { principal, policy } = await enforcer.identify(credentialsOf(request))
+      const caller = callers.get(request)
+      if (caller === undefined) throw new AegisError('invalid_token')
+      const { principal, policy } = caller
       const { id } = request.params
       if (nodeOf(id) === undefined) throw new AegisError('not_found', 'there is no such decision')
       const parsed = outcome.safeParse(parseBody(request.body))

@@ -3,6 +3,8 @@ import { certificateThumbprint } from '../../identity/client-certificate.ts'
 import { OAuthError } from '../../identity/oauth-error.ts'
 import { CLIENT_CREDENTIALS, type IssuedToken, JWT_BEARER, TOKEN_PATH, type TokenService } from '../../identity/token-service.ts'
 import type { TrustedIssuers } from '../../identity/verify-token.ts'
+import { AegisError } from '../../model/codes.ts'
+import { limitInFlight } from '../in-flight.ts'
 
 export interface TokenServiceDoorOptions {
   service: TokenService
@@ -13,6 +15,8 @@ export interface TokenServiceDoorOptions {
   regionUrl: string
   /** Header in which the load balancer, and nobody else, passes the client certificate. Default: none is believed. */
   mtlsHeader?: string | undefined
+  /** Most requests at once: their senders are strangers until the body is read. */
+  maxInFlight: number
   /** Called for each token before it is handed out: when it rejects, there is no token. */
   issued?: (token: IssuedToken) => Promise<void>
 }
@@ -22,8 +26,9 @@ const KEYS_MAX_AGE_S = 60
 const METADATA_MAX_AGE_S = 3600
 
 /** `POST /oauth/token`, `GET /.well-known/jwks.json` and `GET /.well-known/oauth-authorization-server` of a region. */
-export function tokenServiceDoor({ service, active, zone, regionUrl, mtlsHeader, issued }: TokenServiceDoorOptions) {
+export function tokenServiceDoor({ service, active, zone, regionUrl, mtlsHeader, maxInFlight, issued }: TokenServiceDoorOptions) {
   return async (app: FastifyInstance) => {
+    limitInFlight(app, maxInFlight)
     app.removeAllContentTypeParsers()
     app.addContentTypeParser(
       'application/x-www-form-urlencoded',
@@ -102,6 +107,7 @@ function headersOf({ raw, headers }: FastifyRequest, mtlsHeader: string | undefi
 
 function asOAuthError(error: unknown): OAuthError {
   if (error instanceof OAuthError) return error
+  if (error instanceof AegisError && error.code === 'overloaded') return new OAuthError('temporarily_unavailable', error.message)
   const { statusCode } = error as { statusCode?: number }
   if (statusCode !== undefined && statusCode < 500) return notAForm(error)
   return new OAuthError('temporarily_unavailable', 'the token could not be made', { cause: error })

@@ -20,15 +20,28 @@ export async function authenticate(
   { authorization, ...proof }: Credentials,
   trusted: TrustedIssuers,
   verifier: TokenVerifier,
-  { kills, homes }: Pick<Services, 'kills' | 'homes'>,
+  services: Pick<Services, 'kills' | 'homes'>,
 ): Promise<Principal> {
   const [, scheme = '', token] = AUTHORIZATION.exec(authorization ?? '') ?? []
   if (token === undefined) throw new AegisError('invalid_token', 'there is no bearer token')
   const principal = await verifier.verify(token, trusted, { ...proof, scheme: scheme.toLowerCase() === 'dpop' ? 'dpop' : 'bearer' })
+  refuseUnserved(principal, trusted, services)
+  return principal
+}
+
+/**
+ * Whether the token still counts, and this region may still serve its tenant. Lookups in memory: asked again once the body is there, because
+ * its sender may take seconds, in which another region may have become the active one.
+ * @throws AegisError invalid_token or home_region_unavailable
+ */
+export function refuseUnserved(
+  principal: Principal,
+  { tenants }: Pick<TrustedIssuers, 'tenants'>,
+  { kills, homes }: Pick<Services, 'kills' | 'homes'>,
+): void {
   if (kills.revoked(principal.keyId, principal.tokenId)) throw new AegisError('invalid_token', 'the token or its key is revoked')
-  const tenant = trusted.tenants.get(principal.tenant)
+  const tenant = tenants.get(principal.tenant)
   if (tenant === undefined) throw new AegisError('invalid_token', 'the tenant is unknown')
   const served = homes.mayServe(tenant)
   if (!served.ok) throw new AegisError('home_region_unavailable', served.why, served.region === null ? {} : { region: served.region })
-  return principal
 }

@@ -59,6 +59,7 @@ async function doorWith(more: Partial<TokenServiceDoorOptions>): Promise<Fastify
   const made = fastify()
   await made.register(
     tokenServiceDoor({
+      maxInFlight: 100,
       service,
       active: () => directory,
       zone: 'eu',
