@@ -1,5 +1,19 @@
 import type { BundledTool } from '../bundle-data.ts'
-import { added, type Change, changed, grown, listed, namesOf, narrowed, own, quoted, removed, type Said, saidOf, widened } from './change.ts'
+import {
+  added,
+  type Change,
+  changed,
+  grown,
+  listed,
+  namesOf,
+  narrowed,
+  own,
+  quoted,
+  removed,
+  type Said,
+  saidOf,
+  widened,
+} from './change.ts'
 import { schemaChanges } from './schema.ts'
 
 type Tools = Readonly<Record<string, BundledTool>>
