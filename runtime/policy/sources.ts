@@ -45,7 +45,7 @@ export function sourcesIn({ documentsDir, policiesDir }: { documentsDir: string;
     try {
       return [[path, textOf(readFileSync(file))]]
     } catch (error) {
-      if (!(error instanceof TypeError)) throw error
+      if ((error as NodeJS.ErrnoException).code !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error
       faults.push(faultAt(path, 'is not UTF-8'))
       return []
     }
