@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { ApproveOptions } from './approve.ts'
 import type { CallOptions } from './call.ts'
 import type { ExitCode } from './exit-codes.ts'
+import type { ExplainOptions } from './explain.ts'
 import type { KillOptions } from './kills.ts'
 import { addOperatorCommands } from './program-operator.ts'
 import { stateDirOption, wholeOf } from './program-values.ts'
@@ -23,6 +24,7 @@ export interface Actions {
   scan(options: { json: boolean; file: string }): Promise<ExitCode>
   drill(runbook: string, options: { repeat: number; profile?: 'compressed' | 'deployed'; seed?: number }): Promise<ExitCode>
   status(options: { stateDir: string }): Promise<ExitCode>
+  explain(options: ExplainOptions): Promise<ExitCode>
   approve(options: ApproveOptions): Promise<ExitCode>
   approvals(options: { stateDir: string; region?: string }): Promise<ExitCode>
   kill(options: KillOptions): Promise<ExitCode>

@@ -17,7 +17,7 @@ import { assemble } from '../../runtime/gateway/assembly.ts'
 import { loadConfig } from '../../runtime/gateway/config.ts'
 import type { Enforcer } from '../../runtime/gateway/enforcer.ts'
 import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
-import type { Dialer, DialRequest, DialResponse, Resolver, Signer } from '../../runtime/model/ports.ts'
+import type { Dialer, DialRequest, DialResponse, ObjectArchive, Resolver, Signer } from '../../runtime/model/ports.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { packBundle, verifyBundle } from '../../runtime/policy/bundle.ts'
 import { type Attester, buildDirectory, type Directory, signDirectory, verifyDirectory } from '../../runtime/policy/directory.ts'
@@ -152,6 +152,8 @@ export interface TestGatewayOptions {
   dialer?: Dialer
   spool?: Partial<SpoolOptions>
   maxInFlight?: number
+  /** Another bucket of recorded inputs than one in memory. */
+  inputs?: ObjectArchive
 }
 
 const addresses = ['44.128.1.20']
@@ -205,7 +207,7 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
       kmsAs: (credentials) => new KMSClient({ ...aws, credentials }),
       spool,
       bundles: { objects: bundles, trust: trust.trust, zone },
-      inputs,
+      inputs: options.inputs ?? inputs,
       resolver,
       dialer: options.dialer ?? echo,
       clock,
