@@ -4,8 +4,17 @@ import { APPROVERS, KILL_SCOPES } from './operator-words.ts'
 import type { Actions } from './program.ts'
 import { countOf, stateDirOption } from './program-values.ts'
 
-/** What operators do: approve, kill, lift, promote. */
+/** What operators do: explain, approve, kill, lift, promote. */
 export function addOperatorCommands(program: Command, actions: Actions, done: (code: ExitCode) => void): void {
+  program
+    .command('explain')
+    .description('why a decision came out as it did, and what would have changed it')
+    .argument('<decision-id>')
+    .option('--region <region>', 'where it was made (default: every region is asked)')
+    .option('--at <time>', 'about when, as its record says: finds it faster among many')
+    .option('--json', 'as JSON, one line', false)
+    .addOption(stateDirOption())
+    .action(async (id, options) => done(await actions.explain({ id, ...options })))
   program
     .command('approvals')
     .description('what waits for a person')

@@ -3,6 +3,7 @@ import type { ApproveOptions } from './approve.ts'
 import type { CallOptions } from './call.ts'
 import type { DirectoryCommand } from './directory.ts'
 import type { ExitCode } from './exit-codes.ts'
+import type { ExplainOptions } from './explain.ts'
 import type { KillOptions } from './kills.ts'
 import { addDirectoryCommands } from './program-directory.ts'
 import { addOperatorCommands } from './program-operator.ts'
@@ -27,6 +28,7 @@ export interface Actions extends PolicyActions {
   directory(command: DirectoryCommand): Promise<ExitCode>
   drill(runbook: string, options: { repeat: number; profile?: 'compressed' | 'deployed'; seed?: number }): Promise<ExitCode>
   status(options: { stateDir: string }): Promise<ExitCode>
+  explain(options: ExplainOptions): Promise<ExitCode>
   approve(options: ApproveOptions): Promise<ExitCode>
   approvals(options: { stateDir: string; region?: string }): Promise<ExitCode>
   kill(options: KillOptions): Promise<ExitCode>

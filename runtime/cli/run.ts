@@ -61,6 +61,7 @@ const loadedActions: Actions = {
   directory: async (command) => (await import('./directory.ts')).directory(command, out),
   drill: async (runbook, options) => (await import('../failover/drill.ts')).runDrill({ runbook, ...options }),
   status: async ({ stateDir }) => (await import('./status.ts')).status(stateDir, out),
+  explain: async (options) => (await import('./explain.ts')).explain(options, out),
   approve: async (options) => (await import('./approve.ts')).approve(options, out),
   approvals: async (options) => (await import('./approvals.ts')).approvals(options, out),
   kill: async (options) => (await import('./kills.ts')).kill(options, out),

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import autocannon from 'autocannon'
 import { agentToken, deployment, testGateway, testTrust } from '../support/gateway.ts'
 import type { BenchOptions } from './bench.ts'
+import { commit, replaceSection } from './published.ts'
 
 const CALL = {
   tool: 'stripe-payments',
@@ -160,19 +160,7 @@ function render(
   ].join('\n')
 }
 
-function commit(): string {
-  const { status, stdout } = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' })
-  return status === 0 ? stdout.trim() : 'unknown'
-}
-
 function median(values: number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN
-}
-
-function replaceSection(file: string, name: string, text: string): void {
-  const [from, to] = [`<!-- ${name}:begin -->`, `<!-- ${name}:end -->`]
-  const old = readFileSync(file, 'utf8')
-  if (!old.includes(from) || !old.includes(to)) throw new Error(`${file} has no section ${from}`)
-  writeFileSync(file, `${old.slice(0, old.indexOf(from) + from.length)}\n${text}\n${old.slice(old.indexOf(to))}`)
 }

@@ -18,9 +18,9 @@ const note =
   }
 const actions = Object.fromEntries(
   [
-    ...['up', 'demo', 'call', 'scan', 'drill', 'status', 'approve', 'approvals', 'kill', 'kills', 'lift', 'promote'],
     ...['policyBuild', 'policyTest', 'policyPublish', 'policyStatus', 'policyOrder', 'policyRollback', 'policyRenew'],
     ...['policyDiff', 'policyReplay', 'policyHistory'],
+    ...['up', 'demo', 'call', 'scan', 'drill', 'status', 'explain', 'approve', 'approvals', 'kill', 'kills', 'lift', 'promote'],
   ].map((name) => [name, note(name)]),
 ) as unknown as Actions
 
@@ -84,6 +84,15 @@ test('scan reads standard input unless a file is named', async () => {
   expect(ran).toEqual([
     ['scan', { file: '-', json: false }],
     ['scan', { file: 'calls.jsonl', json: true }],
+  ])
+})
+
+test('explaining a decision', async () => {
+  await run('explain', 'd-1')
+  await run('explain', 'd-1', '--region', 'eu-west-1', '--at', '2026-11-27T10:00:00Z', '--json')
+  expect(ran).toEqual([
+    ['explain', expect.objectContaining({ id: 'd-1', json: false })],
+    ['explain', expect.objectContaining({ region: 'eu-west-1', at: '2026-11-27T10:00:00Z', json: true })],
   ])
 })
 

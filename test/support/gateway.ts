@@ -19,7 +19,7 @@ import { loadConfig } from '../../runtime/gateway/config.ts'
 import type { Enforcer } from '../../runtime/gateway/enforcer.ts'
 import { gatewayHealth } from '../../runtime/gateway/gateway-health.ts'
 import type { LiveCandidate } from '../../runtime/gateway/revisions/candidate.ts'
-import type { Dialer, DialRequest, DialResponse, Resolver, Signer } from '../../runtime/model/ports.ts'
+import type { Dialer, DialRequest, DialResponse, ObjectArchive, Resolver, Signer } from '../../runtime/model/ports.ts'
 import { builtWasm } from '../../runtime/policy/build.ts'
 import { packBundle, verifyBundle } from '../../runtime/policy/bundle.ts'
 import type { BundleData } from '../../runtime/policy/bundle-data.ts'
@@ -167,6 +167,8 @@ export interface TestGatewayOptions {
   maxInFlight?: number
   /** Default: the policy and the candidate that the test sets. */
   revisions?: Pick<Activation, 'current' | 'candidate' | 'status' | 'onChange'>
+  /** Another bucket of recorded inputs than one in memory. */
+  inputs?: ObjectArchive
 }
 
 /** As a gateway has it that has activated a policy and was never named a candidate. */
@@ -241,7 +243,7 @@ export async function testGateway(options: TestGatewayOptions): Promise<TestGate
       kmsAs: (credentials) => new KMSClient({ ...aws, credentials }),
       spool,
       bundles: { objects: bundles, trust: trust.trust, zone },
-      inputs,
+      inputs: options.inputs ?? inputs,
       resolver,
       dialer: options.dialer ?? echo,
       clock,
