@@ -1,8 +1,9 @@
-// `npm run bench [-- decision|dlp|replay] [--write] [--seconds N] [--rounds N]`: every number that the docs quote comes from here.
+// `npm run bench [-- decision|dlp|replay|publish] [--write] [--seconds N] [--rounds N]`: every number that the docs quote comes from here.
 
 const benches: Record<string, (options: BenchOptions) => Promise<void>> = {
   decision: async (options) => (await import('./decision.ts')).benchDecision(options),
   dlp: async () => (await import('./dlp.ts')).benchDlp(),
+  publish: async (options) => (await import('./publish.ts')).benchPublish(options),
   replay: async (options) => (await import('./replay.ts')).benchReplay(options),
 }
 
