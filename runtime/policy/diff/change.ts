@@ -1,4 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
+import canonicalize from 'canonicalize'
 
 /** One difference between two revisions, in words that a reviewer reads. */
 export interface Change {
@@ -27,9 +27,14 @@ export function grown(by: number, text: string): Said {
 
 /** What a describer says of a difference. One that it has no words for, because it means nothing, is still not passed over. */
 export function saidOf(what: string, before: unknown, after: unknown, describe: () => Said[]): Said[] {
-  if (isDeepStrictEqual(before, after)) return []
+  if (same(before, after)) return []
   const said = describe()
   return said.length > 0 ? said : [changed(`${what} ${SAME_MEANING}`)]
+}
+
+/** Equal as JSON: what is undefined is not there, and the order of keys means nothing. */
+export function same(one: unknown, other: unknown): boolean {
+  return canonicalize(one) === canonicalize(other)
 }
 
 /** Order, or another spelling: the revision differs, and no verdict does. */

@@ -8,7 +8,7 @@ export interface Patch {
 }
 
 /** Two files without a line in common make comparing slow; past this many edits one replaces the other as a whole. */
-const EDITS_MAX = 20_000
+const EDITS_MAX = 1000
 
 /** Unified diffs of the files that differ, by path. */
 export function patches(before: Sources, after: Sources): Patch[] {

@@ -1,5 +1,4 @@
-import { isDeepStrictEqual } from 'node:util'
-import { changed, grown, listed, namesOf, narrowed, own, quoted, type Said, widened } from './change.ts'
+import { changed, grown, listed, namesOf, narrowed, own, quoted, type Said, same, widened } from './change.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -12,7 +11,7 @@ export function schemaChanges(act: string, before: Schema, after: Schema, at = '
   const what = at === '' ? act : `${at} of ${act}`
   return namesOf(before, after).flatMap((keyword) => {
     const [old, now] = [own(before, keyword), own(after, keyword)]
-    if (isDeepStrictEqual(old, now)) return []
+    if (same(old, now)) return []
     switch (keyword) {
       case 'properties':
         return propertyChanges(act, asSchema(old), asSchema(now), at)
@@ -57,8 +56,8 @@ function plain(what: string, keyword: string, old: unknown, now: unknown): Said 
 
 function setChanges(old: unknown, now: unknown, say: { more: (names: string) => Said; less: (names: string) => Said }): Said[] {
   const [before, after] = [asList(old), asList(now)]
-  const come = after.filter((value) => !before.some((other) => isDeepStrictEqual(other, value)))
-  const gone = before.filter((value) => !after.some((other) => isDeepStrictEqual(other, value)))
+  const come = after.filter((value) => !before.some((other) => same(other, value)))
+  const gone = before.filter((value) => !after.some((other) => same(other, value)))
   return [
     ...(come.length === 0 ? [] : [say.more(listed(come.map(quoted)))]),
     ...(gone.length === 0 ? [] : [say.less(listed(gone.map(quoted)))]),

@@ -21,8 +21,10 @@ const payWith = (rule: string) => `stripe-payments: { create_payment: { max_amou
 const document = (tools: string, more = '', tenant = 'acme-eu') =>
   `agent: new-agent\ntenant: ${tenant}\nallowed_tools: { ${tools} }\n${more}\n`
 
-const agent = (text: string): Sources => new Map(demoSources).set(AGENT, text)
-const tools = (from: string | RegExp, to: string): Sources => edited(demoSources, 'documents/tools.yaml', from, to)
+// Without the demo's agents: what is asked of one document needs no others.
+const bare = new Map([...demoSources].filter(([path]) => !path.startsWith('documents/agents/')))
+const agent = (text: string): Sources => new Map(bare).set(AGENT, text)
+const tools = (from: string | RegExp, to: string): Sources => edited(bare, 'documents/tools.yaml', from, to)
 
 const read = 'crm: { read_contact: {} }'
 const unbound = (more: string, allowed = read) => agent(document(allowed, more, 'umbrella'))
