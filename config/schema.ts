@@ -93,7 +93,7 @@ export const deploymentSchema = z.strictObject({
     .max(365 * 100)
     .default(defaults.auditRetentionDays),
   /** Recorded policy inputs are deleted after this, and no reader looks at an older one. */
-  inputsRetentionDays: z.int().min(1).max(365).default(defaults.inputsRetentionDays),
+  inputsRetentionDays: z.int().min(1).max(365, 'must be at most 365 days').default(defaults.inputsRetentionDays),
   /** Private ranges from which operators come: VPN, Direct Connect, peered networks, as their addresses look in the VPC. */
   operatorCidrs: z
     .array(privateCidr)

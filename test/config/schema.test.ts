@@ -86,6 +86,7 @@ describe('the schema', () => {
       { recordTtlS: 300 },
       'recordTtlS: must be at most 60 seconds, or a lost region is answered for too long',
     ],
+    ['recorded inputs that are kept for ever', { inputsRetentionDays: 3650 }, 'inputsRetentionDays: must be at most 365 days'],
     [
       'an interval that Route 53 lacks',
       { healthCheckIntervalS: 20 },
