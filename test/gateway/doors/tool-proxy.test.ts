@@ -58,11 +58,12 @@ async function world({ answer = () => ({}), credentials, alter = (decided) => de
   }
   let arrivals = 0
   const policy = { tools: new Map([['web-fetch', { actions: new Map([['fetch', { roles: { url: '/url' } }]]) }]]) }
-  const enforcer: Pick<Enforcer, 'arrive' | 'admit' | 'decide' | 'refuse'> = {
+  const enforcer: Pick<Enforcer, 'arrive' | 'admit' | 'enter' | 'decide' | 'refuse'> = {
     arrive: (door) => ({ decisionId: `decision-${++arrivals}`, door, startedMs: 0, span: {} as Span }),
     admit: async (arrival) => {
-      arrival.admitted = { policy } as unknown as NonNullable<Arrival['admitted']>
+      arrival.admitted = { policy, principal: { tenant: 'umbrella' } } as unknown as NonNullable<Arrival['admitted']>
     },
+    enter: () => () => {},
     async decide(arrival, call) {
       if (arrival.admitted === undefined) throw new AegisError('invalid_token')
       decided.push({ id: arrival.decisionId, call })
