@@ -6,6 +6,7 @@ import { type Health, healthDoor } from './doors/health.ts'
 import { errorBody } from './doors/http-call.ts'
 import { openApiDoor } from './doors/openapi.ts'
 import { toolProxy } from './doors/tool-proxy.ts'
+import { answerUnreadable } from './doors/unreadable.ts'
 import type { Enforcer } from './enforcer.ts'
 import { limitInFlight } from './in-flight.ts'
 
@@ -61,6 +62,7 @@ export function buildGateway({
       const refused = new AegisError('malformed_call', 'the path is not well formed', { cause: error })
       void (reply as FastifyReply).code(refused.status).send(errorBody(refused, undefined, region))
     },
+    clientErrorHandler: answerUnreadable(region),
     routerOptions: { maxParamLength: 128 },
   })
   app.decorate('region', region)
