@@ -6,6 +6,7 @@ import { type Health, healthDoor } from './doors/health.ts'
 import { errorBody } from './doors/http-call.ts'
 import { openApiDoor } from './doors/openapi.ts'
 import { toolProxy } from './doors/tool-proxy.ts'
+import { answerUnreadable } from './doors/unreadable.ts'
 import type { Enforcer } from './enforcer.ts'
 import { limitInFlight } from './in-flight.ts'
 
@@ -31,6 +32,8 @@ declare module 'fastify' {
 /** A client has this long to send its headers, and its whole call. */
 const HEADERS_TIMEOUT_MS = 10_000
 const REQUEST_TIMEOUT_MS = 15_000
+/** Nothing moves for so long on a connection with a call: longer than an agent may wait for an approval. Then its client reads no more. */
+const STALLED_MS = 45_000
 
 /** The gateway without a port: tests inject, `server.ts` listens. */
 export function buildGateway({
@@ -53,11 +56,13 @@ export function buildGateway({
     // Given at creation: set later, as Fastify's own option does, they leave the check that enforces them at its default.
     http: { requestTimeout: REQUEST_TIMEOUT_MS, headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1000 },
     requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionTimeout: STALLED_MS,
     // A path that cannot even be decoded: Fastify's own answer would repeat it.
     frameworkErrors: (error, _request, reply) => {
       const refused = new AegisError('malformed_call', 'the path is not well formed', { cause: error })
       void (reply as FastifyReply).code(refused.status).send(errorBody(refused, undefined, region))
     },
+    clientErrorHandler: answerUnreadable(region),
     routerOptions: { maxParamLength: 128 },
   })
   app.decorate('region', region)

@@ -166,3 +166,13 @@ test('a path that cannot be decoded is malformed, and is not repeated', async ()
   expect(answer).toContain('malformed_call')
   expect(answer).not.toContain('%zz')
 })
+
+test.each([
+  ['two lengths', head('/v1/decisions', 2, 'Content-Length: 3\r\n'), 400, 'malformed_call'],
+  ['a length and chunks', head('/v1/decisions', 2, 'Transfer-Encoding: chunked\r\n'), 400, 'malformed_call'],
+  ['headers without end', head('/v1/decisions', 2, `X: ${'y'.repeat(20_000)}\r\n`), 413, 'call_too_large'],
+])('what is no request is refused like every other call: %s', async (_name, text, status, code) => {
+  const answer = await answerTo(text)
+  expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `))
+  expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '').error).toMatchObject({ code, region: 'eu-west-1' })
+})

@@ -114,6 +114,12 @@ describe('data', () => {
     expect(codes(body)).toContain('residency_export')
   })
 
+  test('what is not registered is refused without a look through its arguments', async () => {
+    const promising = Array.from({ length: 30_000 }, () => 'DE89')
+    const { body } = await decide(eu, await FINANCE(), { tool: 'no-tool', action: 'send', arguments: { promising } })
+    expect(codes(body)).toEqual(['tool_not_allowed', 'unregistered_tool'])
+  })
+
   test('records name the classes and hold no data', async () => {
     const records = await eu.records()
     expect(records.some(({ custom }) => custom.data_classes?.includes('iban'))).toBe(true)

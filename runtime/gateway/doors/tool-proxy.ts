@@ -1,8 +1,10 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { ToolCall } from '../../model/call.ts'
+import { AegisError } from '../../model/codes.ts'
 import type { Dialer } from '../../model/ports.ts'
 import type { Arrival } from '../arrival.ts'
 import type { Enforcer } from '../enforcer.ts'
+import { freeWith } from '../in-flight.ts'
 import { type Answer, carry } from './carry.ts'
 import { attestationIn, openDoor, parseBody, toolCall } from './http-call.ts'
 import { endOfTurn } from './turn.ts'
@@ -14,13 +16,24 @@ interface ToolParams {
 }
 
 const NO_CREDENTIALS: CredentialSource = () => undefined
+/** Bytes of answers that wait for those who asked: a client that does not read keeps its answer in memory. */
+const UNSENT_BYTES_MAX = 256 * 1024 * 1024
 
 /**
  * `POST /v1/tools/{tool}/{action}`, body: the arguments. Forwards what is allowed, as the JSON that was judged and not as the bytes that
  * came: to `<endpoint>/<action>` in the verdict's route, or as the HTTP request that the arguments describe. Nothing of the agent's headers
  * goes along.
  */
-export function toolProxy(enforcer: Enforcer, dialer: Dialer, credentials = NO_CREDENTIALS) {
+export function toolProxy(enforcer: Enforcer, dialer: Dialer, { credentials = NO_CREDENTIALS, maxUnsentBytes = UNSENT_BYTES_MAX } = {}) {
+  let unsent = 0
+  const takeRoom = (bytes: number, request: FastifyRequest) => {
+    if (unsent + bytes > maxUnsentBytes)
+      throw new AegisError('upstream_failed', 'the tool has answered, and answers that nobody fetches take up all the room')
+    unsent += bytes
+    freeWith(request, () => {
+      unsent -= bytes
+    })
+  }
   return async (app: FastifyInstance) => {
     openDoor(app, 'tool_proxy', enforcer)
     app.post<{ Params: ToolParams }>('/v1/tools/:tool/:action', async (request, reply) => {
@@ -33,7 +46,9 @@ export function toolProxy(enforcer: Enforcer, dialer: Dialer, credentials = NO_C
         next: () => nextArrival(request, enforcer),
       })
       reply.header('aegis-decision', verdict.decision).header('aegis-decision-id', verdict.decision_id)
-      return answer === undefined ? reply.code(403).send(verdict) : send(reply, answer)
+      if (answer === undefined) return reply.code(403).send(verdict)
+      takeRoom(answer.body.byteLength, request)
+      return send(reply, answer)
     })
   }
 }
@@ -73,5 +88,5 @@ function parseToolCall({ tool, action }: ToolParams, body: unknown, headers: Rec
 function send(reply: FastifyReply, { status, contentType, body, location }: Answer) {
   if (contentType !== undefined) reply.header('content-type', contentType)
   if (location !== undefined) reply.header('aegis-location', location)
-  return reply.code(status).send(Buffer.from(body))
+  return reply.code(status).send(Buffer.from(body.buffer, body.byteOffset, body.byteLength))
 }

@@ -8,6 +8,8 @@ export interface DialerOptions {
   /** HTTP proxy to go through by CONNECT. Default: direct. */
   proxy?: string | undefined
   connectTimeoutMs?: number
+  /** Most bytes of all answers that are being read at once: what one call may have, many together may not. Default: 256 MiB. */
+  maxReadingBytes?: number
   /** Most pools of kept connections, one for each origin and address. */
   maxPools?: number
 }
@@ -19,6 +21,7 @@ export class NotConnectedError extends Error {
 
 /** Bytes of a response's status line and headers. */
 const RESPONSE_HEADER_BYTES_MAX = 16 * 1024
+const READING_BYTES_MAX = 256 * 1024 * 1024
 /** Addresses of one answer that are tried, so that a long list does not become a long wait. */
 const ADDRESSES_TRIED_MAX = 3
 
@@ -28,8 +31,10 @@ const ADDRESSES_TRIED_MAX = 3
  * answer stays small. The first address that connects is used.
  * `dial` rejects with a NotConnectedError when nothing has left; after any other rejection the tool may have acted.
  */
-export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }: DialerOptions): Dialer {
+export function pinnedDialer(options: DialerOptions): Dialer {
+  const { proxy, connectTimeoutMs = 3000, maxReadingBytes = READING_BYTES_MAX, maxPools = 256 } = options
   const pools = new Map<string, Pool>()
+  let reading = 0
 
   const poolOf = (url: URL, addresses: readonly string[], maxResponseBytes: number) => {
     const key = `${url.origin}|${addresses.join()}|${maxResponseBytes}`
@@ -55,6 +60,22 @@ export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }:
     return pool
   }
 
+  const bodyOf = async (body: AsyncIterable<Uint8Array>): Promise<Uint8Array> => {
+    const chunks: Uint8Array[] = []
+    let size = 0
+    try {
+      for await (const chunk of body) {
+        size += chunk.length
+        reading += chunk.length
+        if (reading > maxReadingBytes) throw new Error('tools answer more at once than there is room for')
+        chunks.push(chunk)
+      }
+      return Buffer.concat(chunks, size)
+    } finally {
+      reading -= size
+    }
+  }
+
   return {
     async dial({ url, method, headers, body, addresses, timeoutMs, maxResponseBytes }) {
       if (addresses.length === 0) throw new NotConnectedError(`no address to dial for ${url.host}`)
@@ -71,7 +92,7 @@ export function pinnedDialer({ proxy, connectTimeoutMs = 3000, maxPools = 256 }:
           value === undefined ? [] : [[key, Array.isArray(value) ? value.join(', ') : value]],
         ),
       )
-      return { status: answer.statusCode, headers: flat, body: new Uint8Array(await answer.body.arrayBuffer()) }
+      return { status: answer.statusCode, headers: flat, body: await bodyOf(answer.body) }
     },
     async close() {
       await Promise.all([...pools.values()].map((pool) => pool.destroy()))

@@ -13,6 +13,9 @@ export interface Classified {
 
 const CLEAN: PolicyInput['data'] = { classes: [], findings: [], findings_total: 0 }
 
+/** Of arguments that were not looked at, because nothing can come of their call. */
+export const UNSEEN: Classified = { scan: { findings: [], classes: [], work: 0 }, facts: CLEAN }
+
 /**
  * Which data the arguments carry, and where: by patterns, and by a recognizer where one is configured.
  * @returns undefined when looking would take more than one call is given. Rejects when the recognizer does not answer

@@ -9,7 +9,7 @@ import type { Judged, Services } from '../services.ts'
 import { type Aim, aimOf } from './aim.ts'
 import { approvalRequest, digestOf, invalid, mismatch, overrideOf } from './approval.ts'
 import { refusedArrival } from './arrival-attestation.ts'
-import { type Classified, look } from './classify.ts'
+import { type Classified, look, UNSEEN } from './classify.ts'
 import { destinationIn, type EnrichedCall, enrich } from './enrich.ts'
 import { guard } from './guard.ts'
 import { denial, type Judgement, judge, soften } from './judge.ts'
@@ -87,9 +87,11 @@ export function begin(call: ToolCall, principal: Principal, policy: ActivePolicy
 
 async function walk(way: Way): Promise<Decision> {
   const { enriched, policy, services } = way.judging
-  const classified = await way.timed('classify', () =>
-    look(enriched.call.arguments, policy.scanner, services.recognizer?.(policy.declaredClasses)),
-  )
+  // What is not registered is refused whatever it carries, and no schema has bounded what a look at it would cost.
+  const classified =
+    enriched.registered === undefined
+      ? UNSEEN
+      : await way.timed('classify', () => look(enriched.call.arguments, policy.scanner, services.recognizer?.(policy.declaredClasses)))
   if (classified === undefined) return way.denied(host('dlp_limit', 'host.dlp'))
   way.dataClasses = classified.scan.classes
   const unproven = refusedArrival(enriched, classified.scan, policy, services)

@@ -1,9 +1,13 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Span } from '@opentelemetry/api'
 import fastify, { type FastifyInstance } from 'fastify'
 import type { Arrival } from '../../../runtime/gateway/arrival.ts'
 import { toolProxy } from '../../../runtime/gateway/doors/tool-proxy.ts'
 import type { CredentialSource } from '../../../runtime/gateway/doors/upstream.ts'
 import type { Decided, Enforcer } from '../../../runtime/gateway/enforcer.ts'
+import { limitInFlight } from '../../../runtime/gateway/in-flight.ts'
 import { destinationOf } from '../../../runtime/gateway/net/destination.ts'
 import { NotConnectedError } from '../../../runtime/gateway/net/dialer.ts'
 import { arePublic } from '../../../runtime/gateway/net/public-address.ts'
@@ -42,12 +46,14 @@ afterEach(() => Promise.all(open.splice(0).map((app) => app.close())))
 interface Setting {
   answer?: Answering
   credentials?: CredentialSource
+  maxUnsentBytes?: number
   /** Changes what the enforcer decided. */
   alter?: (decided: Decided, call: ToolCall) => Decided
 }
 
 /** The door before an enforcer that judges destinations as the real one does, and nothing else. */
-async function world({ answer = () => ({}), credentials, alter = (decided) => decided }: Setting = {}): Promise<World> {
+async function world(setting: Setting = {}): Promise<World> {
+  const { answer = () => ({}), credentials, maxUnsentBytes = 1_000_000, alter = (decided) => decided } = setting
   const events: string[] = []
   const decided: World['decided'] = []
   const dialled: DialRequest[] = []
@@ -58,11 +64,12 @@ async function world({ answer = () => ({}), credentials, alter = (decided) => de
   }
   let arrivals = 0
   const policy = { tools: new Map([['web-fetch', { actions: new Map([['fetch', { roles: { url: '/url' } }]]) }]]) }
-  const enforcer: Pick<Enforcer, 'arrive' | 'admit' | 'decide' | 'refuse'> = {
+  const enforcer: Pick<Enforcer, 'arrive' | 'admit' | 'enter' | 'decide' | 'refuse'> = {
     arrive: (door) => ({ decisionId: `decision-${++arrivals}`, door, startedMs: 0, span: {} as Span }),
     admit: async (arrival) => {
-      arrival.admitted = { policy } as unknown as NonNullable<Arrival['admitted']>
+      arrival.admitted = { policy, principal: { tenant: 'umbrella' } } as unknown as NonNullable<Arrival['admitted']>
     },
+    enter: () => () => {},
     async decide(arrival, call) {
       if (arrival.admitted === undefined) throw new AegisError('invalid_token')
       decided.push({ id: arrival.decisionId, call })
@@ -71,6 +78,7 @@ async function world({ answer = () => ({}), credentials, alter = (decided) => de
     refuse: (_arrival, error) => (error instanceof AegisError ? error : new AegisError('internal_error', undefined, { cause: error })),
   }
   const app = fastify()
+  limitInFlight(app, 1000)
   app.decorate('region', 'eu-west-1')
   app.decorate('mtlsHeader', undefined)
   app.decorateRequest('arrival')
@@ -79,7 +87,7 @@ async function world({ answer = () => ({}), credentials, alter = (decided) => de
     dialled.push(request)
     return { status: 200, headers: {}, body: Buffer.from('{"ok":true}'), ...(await answer(request)) }
   }
-  app.register(toolProxy(enforcer as Enforcer, { dial, close: async () => {} }, credentials))
+  app.register(toolProxy(enforcer as Enforcer, { dial, close: async () => {} }, { ...(credentials && { credentials }), maxUnsentBytes }))
   open.push(app)
   return { app, dialled, decided, events, resolutions }
 }
@@ -472,4 +480,25 @@ describe('a redirect', () => {
     const [first, second] = gateway.dialled.map(({ timeoutMs }) => timeoutMs)
     expect(second).toBeLessThan(first ?? 0)
   })
+})
+
+test('answers that their clients do not read take up no more than their room, and the room comes back', async () => {
+  const MB = 1024 * 1024
+  const gateway = await world({ answer: () => ({ body: Buffer.alloc(24 * MB) }), maxUnsentBytes: 50 * MB })
+  await gateway.app.listen({ host: '127.0.0.1', port: 0 })
+  const { port } = gateway.app.server.address() as AddressInfo
+  const ask = async () => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    socket.write('POST /v1/tools/crm/read HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}')
+    const [head] = (await once(socket, 'data')) as [Buffer]
+    socket.pause()
+    return { socket, status: head.toString('latin1', 9, 12) }
+  }
+  const asked = [await ask(), await ask(), await ask()]
+  expect(asked.map(({ status }) => status)).toEqual(['200', '200', '502'])
+  for (const { socket } of asked) socket.destroy()
+  await sleep(100)
+  const again = await ask()
+  expect(again.status).toBe('200')
+  again.socket.destroy()
 })

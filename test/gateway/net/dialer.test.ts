@@ -4,6 +4,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { gzipSync } from 'node:zlib'
 import { ensureToolCertificate } from '../../../runtime/fabric/supervisor/authority.ts'
@@ -199,4 +200,27 @@ test('refuses a server whose certificate is not for the name, though the address
     setDefaultCACertificates(trusted)
     rmSync(directory, { recursive: true })
   }
+})
+
+test('answers that are read at the same time share a limit, which the end of one gives back', async () => {
+  const ends: (() => void)[] = []
+  const port = await listening(
+    createServer((_message, response) => {
+      response.write('a'.repeat(600))
+      ends.push(() => response.end())
+    }),
+  )
+  const dialer = pinnedDialer({ maxReadingBytes: 1000 })
+  const url = `http://tool.invalid:${port}/x`
+  const first = dialer.dial(request(url))
+  while (ends.length < 1) await sleep(5)
+  await sleep(50)
+  await expect(dialer.dial(request(url))).rejects.toThrow('more at once')
+  ends[0]?.()
+  expect((await first).body).toHaveLength(600)
+  const third = dialer.dial(request(url))
+  while (ends.length < 3) await sleep(5)
+  ends[2]?.()
+  expect((await third).status).toBe(200)
+  await dialer.close()
 })
