@@ -113,6 +113,17 @@ export const deploymentSchema = z.strictObject({
       topics: z.array(z.string().regex(/^[\w-]{1,256}$/, 'is not a name of a topic')).default([]),
     })
     .optional(),
+  /** Hosts that gateways may resolve beside those that documents name: webhooks of notices, a recognizer of names. `*.x` is every name below. */
+  egressHosts: z
+    .array(
+      z
+        .string()
+        .regex(
+          /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*$/,
+          'is not a host name in lower case, with or without *. in front',
+        ),
+    )
+    .default([]),
   /** Availability zones of a cell, 2 or 3. Address space for 3 is kept free, so raising it replaces no subnet. */
   azCount: z.int().min(2, 'must be 2 or 3').max(3, 'must be 2 or 3').default(defaults.azCount),
   gateway: z

@@ -2,11 +2,14 @@ import { FlowLogDestination, FlowLogTrafficType, IpAddresses, SubnetType, Vpc } 
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
-import { cellNames, stackNames } from '../../config/names.ts'
+import { cellNames, publicNames, stackNames } from '../../config/names.ts'
+import type { Deployment } from '../../config/schema.ts'
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { CellEndpoints } from '../constructs/cell-endpoints.ts'
+import { DnsFirewall } from '../constructs/dns-firewall.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { writeParameter } from '../constructs/network-parameter.ts'
+import { toolHosts } from '../constructs/tool-hosts.ts'
 
 /** Every cell has the same addresses: cells never connect to each other, and a number per region would move when a region is added. */
 export const VPC_CIDR = '10.0.0.0/16'
@@ -46,6 +49,7 @@ export class NetworkStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     vpc.addFlowLog('Flow', { destination: FlowLogDestination.toCloudWatchLogs(flowLogs), trafficType: FlowLogTrafficType.ALL })
+    new DnsFirewall(this, 'DnsFirewall', { vpc, name: names.cluster, hosts: allowedHosts(deployment) })
     const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
 
     writeParameter(this, names.networkParameter('vpc-id'), vpc.vpcId)
@@ -62,4 +66,10 @@ export class NetworkStack extends Stack {
   override get availabilityZones(): string[] {
     return Array.from({ length: AZ_COUNT_MAX }, (_, index) => Fn.select(index, Fn.getAzs()))
   }
+}
+
+/** What tasks of a region may resolve: tools, the operators' OpenID provider, AWS by its own names, and what the deployment adds. */
+function allowedHosts(deployment: Deployment): string[] {
+  const operators = new URL(publicNames(deployment).operatorIssuer).hostname
+  return [...new Set([...toolHosts(deployment.documentsDir), operators, '*.amazonaws.com', ...deployment.egressHosts])].sort()
 }

@@ -131,7 +131,7 @@ export function gatewaySpec({ plan, layout }: Surroundings, cell: Cell, notify: 
 const COMPRESSED_ROLLOUT = { canaryBakeS: 0.5, regionBakeS: 0.25, silentS: 10, canarySharePercent: 50 }
 
 /** @param documentsDir folder that it takes over at the start */
-export function controlPlaneSpec({ deployment, plan, layout }: Surroundings, documentsDir: string, profile: Profile): ChildSpec {
+export function controlPlaneSpec({ deployment, topology, plan, layout }: Surroundings, documentsDir: string, profile: Profile): ChildSpec {
   const port = plan.ports.controlPlane
   return {
     name: 'control-plane',
@@ -142,6 +142,7 @@ export function controlPlaneSpec({ deployment, plan, layout }: Surroundings, doc
       AEGIS_HOST: '127.0.0.1',
       AEGIS_PORT: String(port),
       AEGIS_DOCUMENTS_DIR: documentsDir,
+      AEGIS_DEPLOYED_HOSTS: JSON.stringify(topology.allowedHosts.map(({ hosts, origin: { region, stack } }) => ({ region, stack, hosts }))),
       ...(profile === 'compressed' && { AEGIS_ROLLOUT: JSON.stringify(COMPRESSED_ROLLOUT) }),
       AEGIS_REGIONS: plan.served.map(({ region }) => region).join(','),
       AEGIS_REGION_ENDPOINTS: JSON.stringify(

@@ -62,8 +62,8 @@ export function inputHash({
   documentsDir,
 }: Pick<SynthesisInput, 'repository' | 'trustFile' | 'documentsDir'>): string {
   const hash = createHash('sha256').update(process.version)
-  const documents = relative(repository, join(documentsDir, 'tools.yaml'))
-  for (const path of [...SOURCES, documents].flatMap((source) => filesOf(repository, source))) {
+  const documents = ['tools.yaml', 'agents'].map((name) => relative(repository, join(documentsDir, name)))
+  for (const path of [...SOURCES, ...documents].flatMap((source) => filesOf(repository, source))) {
     hash.update(`\0${path}\0`).update(readFileSync(join(repository, path)))
   }
   return hash.update('\0trust\0').update(readFileSync(trustFile)).digest('hex')

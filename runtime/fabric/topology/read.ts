@@ -1,5 +1,6 @@
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
 import { readRoles } from './access.ts'
+import { readAllowedHosts } from './allowed-hosts.ts'
 import { type Resource, readAssembly, resourcesOf } from './assembly.ts'
 import { readCells } from './cells.ts'
 import { where } from './intrinsics.ts'
@@ -33,13 +34,14 @@ export function readTopology(cdkOutDir: string, deployment: Deployment): Topolog
     keys: readKeys(resources),
     secrets,
     roles: readRoles(resources),
+    allowedHosts: readAllowedHosts(resources),
     cells: readCells(resources, { deployment, regions: regionsOf(deployment), records, loadBalancers, secrets }),
   }
 }
 
 /** Types whose every resource the fabric runs. */
 const READ_TYPES =
-  /^AWS::(Route53::|DynamoDB::(GlobalTable|Table)$|S3::Bucket$|KMS::(Key|Alias)$|SecretsManager::Secret$|IAM::Role$|ECS::TaskDefinition$|ElasticLoadBalancingV2::)/
+  /^AWS::(Route53::|DynamoDB::(GlobalTable|Table)$|S3::Bucket$|KMS::(Key|Alias)$|SecretsManager::Secret$|Route53Resolver::FirewallDomainList$|IAM::Role$|ECS::TaskDefinition$|ElasticLoadBalancingV2::)/
 
 /** What the reader cannot see into, it must not pass over. */
 function refuseHidden(resources: Resource[]): void {

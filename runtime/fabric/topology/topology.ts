@@ -12,8 +12,16 @@ export interface Topology {
   keys: Key[]
   secrets: Secret[]
   roles: Role[]
+  /** Hosts that each region's network lets out. */
+  allowedHosts: AllowedHosts[]
   /** One a serving region, in the order of the configuration. */
   cells: Cell[]
+}
+
+export interface AllowedHosts {
+  /** `*.x` stands for every name below. */
+  hosts: string[]
+  origin: Origin
 }
 
 /** Where a resource is: the stack that makes it, and that stack's region and account. */

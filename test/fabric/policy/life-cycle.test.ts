@@ -106,6 +106,15 @@ test('refuses what does not compile in plain lines, and nothing is rolled out', 
   expect((await planeStatus(running.fabric)).rollout).toBeNull()
 })
 
+test('refuses a tool at a host that the deployed network does not let out, naming the stack to deploy', async () => {
+  const path = 'documents/tools.yaml'
+  const sources = demoSources()
+  const text = (sources.get(path) ?? '').replace('https://crm.eu-west-1.tools.aegis.example', 'https://crm.new.example')
+  await expect(publishSources(running.fabric, new Map([...sources, [path, text]]))).rejects.toThrow(
+    /crm\.new\.example.*aegis-prod-network-eu-west-1/s,
+  )
+})
+
 test('without a control plane everything decides on, also a region that starts anew', async () => {
   const { fabric } = running
   const before = (await pay('eu-west-1', 420_000)).revision

@@ -34,6 +34,7 @@ function topology({ checked }: { checked: boolean }): Topology {
   const regions = [PRIMARY, STANDBY]
   return {
     hostedZones: [{ name: 'aegis.example', origin }],
+    allowedHosts: [],
     records: [
       routed(PRIMARY, 'PRIMARY'),
       routed(STANDBY, 'SECONDARY'),

@@ -25,6 +25,27 @@ export function networkSuite({ deployment, templates }: Synthesized): void {
     }
   })
 
+  it('lets tasks resolve what the documents name, operators and AWS, and nothing else', () => {
+    for (const { template } of cells) {
+      const lists = Object.fromEntries(
+        resourcesOf(template, 'AWS::Route53Resolver::FirewallDomainList').map(([id, { Properties }]) => [id, Properties.Domains]),
+      )
+      expect(lists.AllowedHosts).toEqual(
+        expect.arrayContaining(['*.amazonaws.com', 'email.us-east-1.tools.aegis.example', 'login.aegis.example']),
+      )
+      expect(lists.AllowedHosts).not.toContain('*')
+      const { FirewallRules } = theResource(template, 'AWS::Route53Resolver::FirewallRuleGroup').Properties
+      const [allow, block] = FirewallRules.toSorted((a: { Priority: number }, b: { Priority: number }) => a.Priority - b.Priority)
+      expect(allow).toMatchObject({ Action: 'ALLOW', FirewallDomainListId: { 'Fn::GetAtt': ['AllowedHosts', 'Id'] } })
+      expect(block).toMatchObject({ Action: 'BLOCK', BlockResponse: 'NODATA' })
+      expect(lists[block.FirewallDomainListId['Fn::GetAtt'][0]]).toEqual(['*'])
+      expect(theResource(template, 'AWS::Route53Resolver::FirewallRuleGroupAssociation').Properties).toMatchObject({
+        MutationProtection: 'ENABLED',
+        VpcId: { Ref: 'Vpc' },
+      })
+    }
+  })
+
   it("lets nothing through an endpoint but the account's principals, and AWS's own image layers", () => {
     for (const { region, names, template } of cells) {
       for (const [, { Properties }] of resourcesOf(template, 'AWS::EC2::VPCEndpoint')) {
