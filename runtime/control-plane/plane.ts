@@ -107,6 +107,7 @@ export function createPlane(options: PlaneOptions): Plane {
   const publishing = createPublishing({
     ...{ kernel, releases, cells, view, floor, clock, directory: directoryNow },
     before: lately.before,
+    acts: ledger.acts,
     twoPeople: options.twoPeople,
     canaryRegions: options.rollout.canaryRegions,
     maxNewDenyPercent: options.rollout.maxNewDenyPercent,
