@@ -37,6 +37,8 @@ export interface EngineOptions {
   /** Answers to replays, by id and region. Filled by `observe`. */
   replays: Map<string, Map<string, ReplayResult>>
   floor: () => number
+  /** The bytes of an object of the store, by digest. */
+  bytesOf: (digest: string) => Promise<Uint8Array>
   log: (event: object) => void
 }
 
@@ -86,32 +88,34 @@ export function createEngine(options: EngineOptions): Engine {
 
   /** @returns undefined when what was signed last still says it */
   const unsigned = async (state: PlaneState) => {
+    const before = state.signedDirectories
+    // Perhaps by another process: without knowing what that one said each would sign over the other's for ever.
+    if (before !== null) await memory.learnSigned(before, options.bytesOf)
     const contents = await facts(state)
     standing = contents
     const digest = sha256(JSON.stringify(contents))
-    const before = state.signedDirectories
-    const ahead = before !== null && couriers.ahead() > before.seq
+    const ahead = before !== null && couriers.ahead().directory > before.seq
     return before !== null && before.contents === digest && !isOld(before.signedAtMs) && before.keyId === keyId && !ahead
       ? undefined
       : { contents, digest, before }
   }
-  const signed = async (state: PlaneState): Promise<Intent<undefined> | { result: undefined }> => {
+  type Signed = Parameters<LastKnown['published']>[0] | undefined
+  const signed = async (state: PlaneState): Promise<Intent<Signed> | { result: Signed }> => {
     const found = await unsigned(state)
     if (found === undefined) return { result: undefined }
     const { contents, digest, before } = found
     const seq = nextSeq(state)
     const directories = await signDirectories(contents, releases.signing(seq))
-    memory.published({ seq, standing: contents })
     return {
       act: { by: null, kind: 'directories_signed', reason: before?.contents === digest ? 'renewed' : 'changed', facts: { seq } },
       state: { ...state, seq, signedDirectories: { seq, keyId, signedAtMs: clock.now(), contents: digest, ...directories } },
-      result: undefined,
+      result: { seq, standing: contents },
     }
   }
 
   /** The highest number of a bundle that some gateway may have taken, though it is not what is served. */
   const seenIn = ({ lastRollout }: PlaneState) =>
-    Math.max(couriers.ahead(), lastRollout === null || lastRollout.state === 'completed' ? 0 : lastRollout.release.seq)
+    Math.max(couriers.ahead().bundle, lastRollout === null || lastRollout.state === 'completed' ? 0 : lastRollout.release.seq)
   const isStale = (state: PlaneState) =>
     state.active !== null && (isOld(state.active.signedAtMs) || state.active.keyId !== keyId || seenIn(state) > state.active.seq)
   const renewed = async (state: PlaneState): Promise<Intent<undefined> | { result: undefined }> => {
@@ -151,7 +155,11 @@ export function createEngine(options: EngineOptions): Engine {
     // Each looks first by itself: to ask the ledger whether something is to be done costs money every time.
     async signDirectories() {
       const learnt = couriers.learnt()
-      if ((await unsigned(kernel.state())) !== undefined) await kernel.insist(signed)
+      if ((await unsigned(kernel.state())) !== undefined) {
+        const published = await kernel.insist(signed)
+        // Not before it stands in the ledger: what could not be written down was never said.
+        if (published !== undefined) memory.published(published)
+      }
       couriers.admit(learnt)
     },
     async renew() {

@@ -24,6 +24,11 @@ export interface LastKnownOptions {
 export interface LastKnown {
   /** Reads the directory of every region that answers and was not read yet. */
   learn(cells: readonly Cell[]): Promise<void>
+  /** Reads the directories that this control plane has signed, by whichever of its processes, where they were not read yet. */
+  learnSigned(
+    signed: { seq: number; zones: Readonly<Record<string, string>> },
+    bytesOf: (digest: string) => Promise<Uint8Array>,
+  ): Promise<void>
   /**
    * Why a region could not be read; undefined when it was. To one that was not nothing may be delivered: it could be the only one that
    * knows of a key's removal.
@@ -57,6 +62,8 @@ export function lastKnown({ signer, trustedKeys = [], clock }: LastKnownOptions)
   const lifted = new Set<string>()
   const removed = new Map<string, Set<string>>()
   const grants = issuedGrants()
+  /** Of the directories that were read from the store last, or were signed here. */
+  let signedSeq = 0
   let newest: { seq: number; issuers: readonly Issuer[]; attesters: readonly Attester[] } = { seq: 0, issuers: [], attesters: [] }
 
   const removeKey = (region: string, kid: string) => {
@@ -67,7 +74,10 @@ export function lastKnown({ signer, trustedKeys = [], clock }: LastKnownOptions)
     const { stable: pointer } = await cell.readPointers(cell.region)
     const bytes = pointer && (await cell.objects.get(directoryKey(pointer.directoryDigest)))
     failures.set(cell.region, null)
-    const directory = bytes && ownDirectory(Buffer.from(bytes).toString(), cell.zone)
+    takeOver(bytes, cell.zone)
+  }
+  const takeOver = (bytes: Uint8Array | undefined, zone: string) => {
+    const directory = bytes && ownDirectory(Buffer.from(bytes).toString(), zone)
     if (directory === undefined) return
     for (const issuer of directory.issuers) for (const kid of issuer.removed ?? []) removeKey(issuer.region, kid)
     for (const killId of directory.lifted) lifted.add(killId)
@@ -81,6 +91,11 @@ export function lastKnown({ signer, trustedKeys = [], clock }: LastKnownOptions)
         failures.set(region, error instanceof Error ? error : new Error('the region does not answer', { cause: error }))
       await Promise.all(cells.map((cell) => learnFrom(cell).catch((error: unknown) => failed(cell.region, error))))
     },
+    async learnSigned({ seq, zones }, bytesOf) {
+      if (seq <= signedSeq) return
+      for (const [zone, digest] of Object.entries(zones)) takeOver(await bytesOf(digest), zone)
+      signedSeq = seq
+    },
     unread: (region) => failures.get(region) ?? (failures.has(region) ? undefined : new Error('the region was not read yet')),
     forget: (region) => void failures.delete(region),
     issuer: (region) => newest.issuers.find((issuer) => issuer.region === region),
@@ -92,6 +107,7 @@ export function lastKnown({ signer, trustedKeys = [], clock }: LastKnownOptions)
     issued: () => grants.since(new Date(clock.now()).toISOString().slice(0, 10)),
     published({ seq, standing }) {
       newest = { seq, issuers: standing.issuers, attesters: standing.attesters }
+      signedSeq = seq
       grants.published(standing.grants)
     },
   }

@@ -78,11 +78,15 @@ export function createPlane(options: PlaneOptions): Plane {
   const releases = createReleases({ registry, shelf, signer, zones, maxAgeMs, clock })
   const replays = new Map<string, Map<string, ReplayResult>>()
   let taken = 0
-  const floor = () => Math.max(taken, couriers.ahead())
+  const floor = () => {
+    const { bundle, directory } = couriers.ahead()
+    return Math.max(taken, bundle, directory)
+  }
 
   const couriers = startCouriers({
     ...{ cells, ring, clock, memory, log },
     targetOf: (cell) => targetIn(kernel.state(), cell, options.rollout.canarySharePercent),
+    catchUp: kernel.catchUp,
     bytesOf: shelf.get,
   })
   const view = (): View => {
@@ -103,6 +107,7 @@ export function createPlane(options: PlaneOptions): Plane {
   const publishing = createPublishing({
     ...{ kernel, releases, cells, view, floor, clock, directory: directoryNow },
     before: lately.before,
+    acts: ledger.acts,
     twoPeople: options.twoPeople,
     canaryRegions: options.rollout.canaryRegions,
     maxNewDenyPercent: options.rollout.maxNewDenyPercent,
@@ -115,7 +120,22 @@ export function createPlane(options: PlaneOptions): Plane {
     },
   })
   const engine = createEngine({
-    ...{ kernel, releases, keys, memory, couriers, cells, zones, clock, view, replays, floor, log, directory: directoryNow },
+    ...{
+      kernel,
+      releases,
+      keys,
+      memory,
+      couriers,
+      cells,
+      zones,
+      clock,
+      view,
+      replays,
+      floor,
+      log,
+      directory: directoryNow,
+      bytesOf: shelf.get,
+    },
     settings: options.rollout,
     keyId: signer.keyId,
     renewEveryMs: options.renewEveryMs,

@@ -7,6 +7,7 @@ import type { Counts } from './rollout/counts.ts'
 import { type Rollout, stagesFor } from './rollout/rollout.ts'
 import { countsByRegion } from './rollout/step.ts'
 import type { View } from './rollout/view.ts'
+import type { PastAct } from './store/ledger.ts'
 import type { PlaneState } from './store/plane-state.ts'
 import type { SignedRelease } from './store/signed-release.ts'
 
@@ -30,6 +31,8 @@ export interface PublishingOptions {
   view: () => View
   /** What a region's gateways did by a revision lately: what a rollout is measured against. */
   before: (revision: string) => Record<string, Counts>
+  /** All that was ever done, oldest first. */
+  acts: () => Promise<readonly PastAct[]>
   /** Numbers up to this one are taken, whatever the ledger says. */
   floor: () => number
   clock: Clock
@@ -43,7 +46,10 @@ export interface PublishingOptions {
 export interface Publishing {
   /** Starts a rollout; the first publication of all is served everywhere at once. @throws PlaneError */
   publish(order: PublishOrder): Promise<{ rollout: Rollout | null; release: SignedRelease }>
-  /** Every region at once serves a revision under a higher number. @param to default: the one before the active one. @throws PlaneError */
+  /**
+   * Every region at once serves a revision under a higher number. @param to default: the one before the active one.
+   * @throws PlaneError wrong_state for a rollback to what was never served everywhere
+   */
   atOnce(order: { to: string | undefined; by: string | null; reason: string; kind: 'rolled_back' | 'published' }): Promise<SignedRelease>
   /** Signs what is served anew, under higher numbers. @throws PlaneError wrong_state before the first publication */
   renew(by: string | null, reason: string): Promise<SignedRelease>
@@ -128,6 +134,14 @@ export function createPublishing(options: PublishingOptions): Publishing {
       return { act, state: { ...state, rollout: next }, result: next }
     })
 
+  /** Back is where every region has been. Anything else would pass by the canary, and by the second person where two are asked for. */
+  const refuseUnproven = async (revision: string, { active, previous }: PlaneState) => {
+    if (revision === active?.revision || revision === previous) return
+    await releases.record(revision)
+    if (!(await options.acts()).some((act) => act.facts.revision === revision && isServedByAll(act)))
+      throw new PlaneError('wrong_state', `revision ${revision} was never served everywhere, so there is no way back to it; publish it`)
+  }
+
   return {
     publish: (order) => kernel.act((state) => begin(state, order)),
 
@@ -135,6 +149,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
       kernel.act(async (state) => {
         const revision = to ?? state.previous
         if (revision === null) throw new PlaneError('wrong_state', 'there is no revision before this one; name one')
+        if (kind === 'rolled_back') await refuseUnproven(revision, state)
         const seq = nextSeq(state)
         const release = await releases.sign(revision, await options.directory(), seq)
         const stopped = state.rollout === null ? null : endedRollout(state.rollout, 'rolled_back', reason, clock.now())
@@ -190,6 +205,11 @@ function refuseConflict({ active, rollout }: PlaneState, expects: string | null 
       { active: now },
     )
   if (now === revision) throw new PlaneError('wrong_state', `revision ${revision} is active already`)
+}
+
+/** After it every region was to serve its revision. */
+function isServedByAll({ kind, facts }: PastAct): boolean {
+  return kind === 'completed' || kind === 'rolled_back' || (kind === 'published' && facts.rollout === undefined)
 }
 
 export function endedRollout(rollout: Rollout, state: 'aborted' | 'rolled_back', why: string, nowMs: number): Rollout {

@@ -245,6 +245,26 @@ describe('a rollback', () => {
     expect(await limits()).toEqual([500_000, 500_000, 0])
   })
 
+  test('goes back to what was served everywhere long ago, also in another process', async () => {
+    const first = state().active?.revision ?? ''
+    for (const limit of [600_000, 700_000]) {
+      await plane.publish(sourcesWithLimit(limit))
+      await plane.untilEnd()
+    }
+    await plane.rebuilt()
+    await publishing().atOnce({ to: first, by: 'ben', reason: 'wrong', kind: 'rolled_back' })
+    expect(state().active?.revision).toBe(first)
+  })
+
+  test('refuses what was never served everywhere: neither a canary nor a second person has looked at it', async () => {
+    const registered = await plane.register(sourcesWithLimit(900_000))
+    const rollback = (to: string) => publishing().atOnce({ to, by: 'ana', reason: 'x', kind: 'rolled_back' })
+    await expect(rollback(registered)).rejects.toMatchObject({ code: 'wrong_state', message: expect.stringContaining('never served') })
+    const aborted = await plane.publish(sourcesWithLimit(1))
+    await publishing().abort('ben', 'no good')
+    await expect(rollback(aborted)).rejects.toMatchObject({ code: 'wrong_state', message: expect.stringContaining('never served') })
+  })
+
   test('refuses where there is nothing before', async () => {
     await expect(publishing().atOnce({ to: undefined, by: 'ben', reason: 'x', kind: 'rolled_back' })).rejects.toMatchObject({
       code: 'wrong_state',

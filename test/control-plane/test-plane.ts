@@ -48,16 +48,17 @@ export interface TestPlane {
   untilEnd(stepMs?: number): Promise<void>
 }
 
-export async function testPlane(more: Partial<PlaneOptions> = {}): Promise<TestPlane> {
-  const signing = testKey('control')
+/** @param beside over its store, regions and key: another process of the same control plane */
+export async function testPlane(more: Partial<PlaneOptions> = {}, beside?: TestPlane): Promise<TestPlane> {
+  const signing = beside?.signing ?? testKey('control')
   const test: TestPlane = {
     nowMs: Date.UTC(2026, 0, 1),
-    cells: [
+    cells: beside?.cells ?? [
       memoryCell('eu-west-1', 'eu', testKey('token-west').jwk),
       memoryCell('eu-central-1', 'eu', testKey('token-central').jwk),
       memoryCell('us-east-1', 'us', testKey('token-us').jwk),
     ],
-    store: memoryArchive(),
+    store: beside?.store ?? memoryArchive(),
     signing,
     trust: trustIn(signing),
     kmsAway: false,
@@ -94,7 +95,7 @@ export async function testPlane(more: Partial<PlaneOptions> = {}): Promise<TestP
   test.plane = createPlane({ ...optionsOf(test), ...more })
   test.registration = registrationOf(test)
   await test.plane.open()
-  await importTenants(test)
+  if (beside === undefined) await importTenants(test)
   return test
 }
 

@@ -8,6 +8,7 @@ import type { Sources } from '../../policy/sources.ts'
 import { PlaneError } from '../errors.ts'
 import type { Plane } from '../plane.ts'
 import type { Registration } from '../registration.ts'
+import type { PastAct } from '../store/ledger.ts'
 import { parseBody, parseFields, requireAnyRole, requireRole } from './operators.ts'
 import { revisionView, rolloutView } from './views.ts'
 
@@ -37,15 +38,15 @@ export interface RevisionRoutesParts {
 export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
   const { registry, releases, directory, kernel } = plane
 
-  const rolloutsOf = async (name: string) => {
-    const entries = await plane.ledger.read(0, ENTRIES_MAX)
+  const rolloutsOf = (name: string, entries: readonly PastAct[]) => {
     const published = entries.filter(({ kind, facts }) => kind === 'published' && facts.revision === name)
     const { lastRollout, rollout } = kernel.state()
     return published.map(({ by, facts, atMs }) => {
       const known = [rollout, lastRollout].find((one) => one?.id === facts.rollout)
       const ending = entries.find((entry) => entry.facts.rollout === facts.rollout && ENDINGS.has(entry.kind))
       return {
-        id: facts.rollout ?? null,
+        // The first publication of all is no rollout, and is named like one.
+        id: facts.rollout ?? `${name}-${facts.seq}`,
         seq: facts.seq,
         publisher: by ?? 'control plane',
         at: new Date(atMs).toISOString(),
@@ -87,14 +88,15 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
       requireAnyRole(operator)
       const { limit } = parseFields(query, listQuery, 'the query')
       const records = await registry.list(limit)
-      return { revisions: await Promise.all(records.map(async (record) => revisionView(record, await rolloutsOf(record.revision)))) }
+      const entries = await plane.ledger.acts()
+      return { revisions: records.map((record) => revisionView(record, rolloutsOf(record.revision, entries))) }
     })
 
     app.get<{ Params: { id: string } }>('/v1/revisions/:id', async ({ operator, params }) => {
       requireAnyRole(operator)
       const record = await releases.record(params.id)
       const sources = await registry.sourcesOf(record)
-      return { ...revisionView(record, await rolloutsOf(record.revision)), files: [...sources.keys()] }
+      return { ...revisionView(record, rolloutsOf(record.revision, await plane.ledger.acts())), files: [...sources.keys()] }
     })
 
     app.get('/v1/diff', async ({ operator, query }) => {
@@ -112,5 +114,4 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
   }
 }
 
-const ENTRIES_MAX = 10_000
 const ENDINGS = new Set(['aborted', 'completed', 'rolled_back'])

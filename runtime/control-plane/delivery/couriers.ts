@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../../model/ports.ts'
 import type { FleetReport } from '../../state/fleet.ts'
 import { bundleKey } from '../../state/pointers.ts'
 import type { Cell } from '../cell.ts'
 import type { LastKnown } from '../last-known.ts'
-import { deliver, PointerAheadError, type Target } from './deliver.ts'
+import { type Ahead, deliver, PointerAheadError, type Target } from './deliver.ts'
 
 export interface CellStatus {
   region: string
@@ -25,6 +26,8 @@ export interface CouriersOptions {
   memory: LastKnown
   /** What a region is to have now; undefined while nothing is published. */
   targetOf: (cell: Cell) => Target | undefined
+  /** Reads what other processes have decided since: a region may have been told by one of them. */
+  catchUp: () => Promise<void>
   bytesOf: (digest: string) => Promise<Uint8Array>
   log: (event: object) => void
 }
@@ -49,16 +52,16 @@ export interface Couriers {
   hasDirectory(region: string, seq: number): boolean
   /** Whether the region's bucket is known to hold this bundle. */
   holds(region: string, digest: string): boolean
-  /** The highest number found in a region that is above what it was to get. */
-  ahead(): number
+  /** The highest numbers found in a region that are above what it was to get, though nobody of this control plane has brought it that. */
+  ahead(): Ahead
 }
 
 /** A bucket is compared again with what it is known to hold after this: it may have lost an object. */
 const HELD_MS = 60_000
 
-export function couriers({ cells, ring, clock, memory, targetOf, bytesOf, log }: CouriersOptions): Couriers {
+export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesOf, log }: CouriersOptions): Couriers {
   const rounds = new Map(cells.map((cell) => [cell.region, courier(cell)]))
-  let ahead = 0
+  let ahead: Ahead = { bundle: 0, directory: 0 }
 
   function courier(cell: Cell) {
     const { region, zone } = cell
@@ -74,8 +77,7 @@ export function couriers({ cells, ring, clock, memory, targetOf, bytesOf, log }:
     const once = async () => {
       try {
         if (memory.unread(region) !== undefined) await learn()
-        const target = targetOf(cell)
-        if (target !== undefined && admitted) await give(target)
+        if (admitted) await giveNewest()
         reports = await cell.readFleet()
       } catch (error) {
         reports = []
@@ -88,6 +90,20 @@ export function couriers({ cells, ring, clock, memory, targetOf, bytesOf, log }:
       const unread = memory.unread(region)
       if (unread !== undefined) throw unread
       learnt = true
+    }
+    const giveNewest = async () => {
+      for (let target = targetOf(cell); target !== undefined; ) {
+        try {
+          return await give(target)
+        } catch (error) {
+          if (!(error instanceof PointerAheadError)) throw error
+          // Ahead of what is known here, and perhaps not of what another process has decided meanwhile.
+          await catchUp()
+          const newest = targetOf(cell)
+          if (isDeepStrictEqual(newest, target)) throw error
+          target = newest
+        }
+      }
     }
     const give = async (target: Target) => {
       if (clock.monotonic() - held.since > HELD_MS) held = { since: clock.monotonic(), keys: new Set() }
@@ -106,7 +122,7 @@ export function couriers({ cells, ring, clock, memory, targetOf, bytesOf, log }:
       status = { ...status, error: error instanceof Error ? error.message : String(error) }
       held.keys.clear()
       if (!(error instanceof PointerAheadError)) return
-      ahead = Math.max(ahead, error.seq)
+      ahead = { bundle: Math.max(ahead.bundle, error.ahead.bundle), directory: Math.max(ahead.directory, error.ahead.directory) }
       memory.forget(region)
       learnt = false
     }

@@ -21,13 +21,19 @@ export interface DeliverOptions {
   bytesOf: (digest: string) => Promise<Uint8Array>
 }
 
+/** Numbers that a pointer has and that are above those that were to be delivered; 0 for what is not. */
+export interface Ahead {
+  bundle: number
+  directory: number
+}
+
 /** Somebody has moved the pointer past this: what is to be delivered needs a higher number. */
 export class PointerAheadError extends Error {
   override name = 'PointerAheadError'
-  readonly seq: number
-  constructor(message: string, seq: number) {
+  readonly ahead: Ahead
+  constructor(message: string, ahead: Ahead) {
     super(message)
-    this.seq = seq
+    this.ahead = ahead
   }
 }
 
@@ -64,12 +70,16 @@ export async function deliver(cell: Cell, target: Target, { ring, nowMs, held, b
 
 function refuseAhead(region: string, { stable }: RegionPointers, { bundle, directory }: Target): void {
   if (stable === undefined) return
-  for (const [what, there, here] of [
+  const compared = [
     ['bundle', stable.bundleSeq, bundle.seq],
     ['directory', stable.directorySeq, directory.seq],
-  ] as const) {
-    if (there > here) throw new PointerAheadError(`the ${what} of ${region} is at seq ${there}, this one is ${here}`, there)
-  }
+  ] as const
+  const ahead: Ahead = { bundle: 0, directory: 0 }
+  for (const [what, there, here] of compared) if (there > here) ahead[what] = there
+  const first = compared.find(([what]) => ahead[what] > 0)
+  if (first === undefined) return
+  const [what, there, here] = first
+  throw new PointerAheadError(`the ${what} of ${region} is at seq ${there}, this one is ${here}`, ahead)
 }
 
 /** @returns undefined when the item says already what it has to */

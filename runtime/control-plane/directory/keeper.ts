@@ -74,19 +74,13 @@ export function directoryKeeper({ kernel, ledger, shelf, releases, zones, resign
     },
 
     async changes(after) {
-      const found: RecordedChange[] = []
-      for (let n = 0; ; ) {
-        const page = await ledger.read(n, PAGE)
-        for (const { facts } of page) if (facts.recorded !== undefined) found.push(facts.recorded as RecordedChange)
-        const last = page.at(-1)
-        if (last === undefined || page.length < PAGE) return found.filter(({ version }) => version > after)
-        n = last.n
-      }
+      const recorded = (await ledger.acts()).flatMap(({ facts }) =>
+        facts.recorded === undefined ? [] : [facts.recorded as RecordedChange],
+      )
+      return recorded.filter(({ version }) => version > after)
     },
   }
 }
-
-const PAGE = 200
 
 /** Whether every zone's bundle holds the same documents by both directories. */
 function sameBundles(documents: Documents, before: DirectoryState, after: DirectoryState, zones: readonly string[]): boolean {

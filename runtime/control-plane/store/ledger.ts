@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { z } from 'zod'
 import type { ObjectArchive } from '../../model/ports.ts'
 import { type PlaneState, planeState } from './plane-state.ts'
@@ -12,10 +13,14 @@ const entrySchema = z.strictObject({
   kind: z.string().min(1),
   reason: z.string().nullable(),
   facts: z.record(z.string(), z.unknown()),
+  /** Of this try to write it: two that say the same are told apart by it. Entries of earlier versions have none. */
+  id: z.string().optional(),
   state: planeState,
 })
 export type LedgerEntry = z.output<typeof entrySchema>
 export type LedgerAct = Pick<LedgerEntry, 'by' | 'kind' | 'reason' | 'facts'>
+/** What was done, without what held from then on. */
+export type PastAct = Omit<LedgerEntry, 'state'>
 
 /** Somebody else has written first: what was about to be done was decided on what no longer holds. */
 export class LedgerConflictError extends Error {
@@ -40,13 +45,20 @@ export interface Ledger {
   append(act: LedgerAct, state: PlaneState, atMs: number): Promise<LedgerEntry>
   /** Entries after number `after`, oldest first, at most `limit`. */
   read(after: number, limit: number): Promise<LedgerEntry[]>
+  /** All that was ever done, oldest first. What was read once is kept: entries never change, and each costs a request. */
+  acts(): Promise<readonly PastAct[]>
 }
+
+/** Objects that are read at once. */
+const READ_AT_ONCE = 32
 
 const PREFIX = 'ledger/'
 const keyOf = (n: number) => `${PREFIX}${String(n).padStart(12, '0')}.json`
 
 export function openLedger(store: ObjectArchive): Ledger {
   let newest: LedgerEntry | undefined
+  const past: PastAct[] = []
+  let reading: Promise<void> = Promise.resolve()
 
   const entry = async (key: string): Promise<LedgerEntry> => {
     const bytes = await store.get(key)
@@ -54,6 +66,18 @@ export function openLedger(store: ObjectArchive): Ledger {
     const parsed = entrySchema.safeParse(jsonOf(bytes))
     if (!parsed.success || keyOf(parsed.data.n) !== key) throw new StoreDamagedError(`${key} is no entry of the ledger`)
     return parsed.data
+  }
+  const entries = async function* (keys: readonly string[]) {
+    for (let from = 0; from < keys.length; from += READ_AT_ONCE) yield* await Promise.all(keys.slice(from, from + READ_AT_ONCE).map(entry))
+  }
+  /** A first try may have written it without its answer having come back: then the next one finds what is our own. */
+  const isOurs = async (key: string, bytes: Uint8Array) => {
+    const standing = await store.get(key)
+    return standing !== undefined && Buffer.compare(standing, bytes) === 0
+  }
+  const readPast = async () => {
+    const last = past.at(-1)
+    for await (const { state: _, ...act } of entries(await store.list(PREFIX, last && keyOf(last.n)))) past.push(act)
   }
 
   return {
@@ -72,15 +96,23 @@ export function openLedger(store: ObjectArchive): Ledger {
     },
     async append(act, state, atMs) {
       const next: LedgerEntry = { n: (newest?.n ?? 0) + 1, atMs, ...act, state }
-      if (!(await store.create(keyOf(next.n), Buffer.from(JSON.stringify(entrySchema.parse(next)))))) {
+      const bytes = Buffer.from(JSON.stringify(entrySchema.parse({ ...next, id: randomUUID() })))
+      if (!(await store.create(keyOf(next.n), bytes)) && !(await isOurs(keyOf(next.n), bytes))) {
         throw new LedgerConflictError(`entry ${next.n} of the ledger was written by somebody else`)
       }
       newest = next
       return next
     },
     async read(after, limit) {
-      const keys = (await store.list(PREFIX, keyOf(after))).slice(0, limit)
-      return Promise.all(keys.map(entry))
+      const found: LedgerEntry[] = []
+      for await (const one of entries((await store.list(PREFIX, keyOf(after))).slice(0, limit))) found.push(one)
+      return found
+    },
+    async acts() {
+      // One after the other: two at once would both add what is new.
+      reading = reading.catch(() => {}).then(readPast)
+      await reading
+      return [...past]
     },
   }
 }

@@ -29,6 +29,48 @@ test('of two that write at once one comes first, and the other goes on from ther
   expect((await ben.append(act('ben'), at(2), 0)).n).toBe(2)
 })
 
+test('what was written though its answer was lost is found to be written', async () => {
+  const store = memoryArchive()
+  const ledger = openLedger({
+    ...store,
+    // As the SDK does: a try whose answer is lost is followed by another.
+    async create(key, body) {
+      await store.create(key, body)
+      return store.create(key, body)
+    },
+  })
+  expect((await ledger.append(act('one'), at(1), 0)).n).toBe(1)
+  expect(await openLedger(store).catchUp()).toMatchObject({ n: 1, kind: 'one' })
+})
+
+test('of two that write the very same at once, one comes first all the same', async () => {
+  const store = memoryArchive()
+  const ledgers = [openLedger(store), openLedger(store)]
+  const wrote = await Promise.allSettled(ledgers.map((ledger) => ledger.append(act('same'), at(1), 0)))
+  expect(wrote.map(({ status }) => status)).toEqual(['fulfilled', 'rejected'])
+})
+
+test('what was done is read once, and what came since is added', async () => {
+  const store = memoryArchive()
+  let reads = 0
+  const counting = {
+    ...store,
+    get(key: string) {
+      reads++
+      return store.get(key)
+    },
+  }
+  const ledger = openLedger(counting)
+  for (let n = 1; n <= 70; n++) await ledger.append(act(`act ${n}`), at(n), n)
+  const [first] = await Promise.all([ledger.acts(), ledger.acts()])
+  expect(first.map(({ kind }) => kind)).toEqual(Array.from({ length: 70 }, (_, n) => `act ${n + 1}`))
+  await openLedger(store).catchUp()
+  await ledger.append(act('later'), at(71), 71)
+  expect((await ledger.acts()).at(-1)).toMatchObject({ n: 71, kind: 'later' })
+  expect(await ledger.acts()).toHaveLength(71)
+  expect(reads).toBe(71)
+})
+
 test('refuses a history with a gap, and an entry that is none', async () => {
   const store = memoryArchive()
   const ledger = openLedger(store)
