@@ -301,6 +301,15 @@ describe('money', () => {
     expect(answers[1]?.body.decision_id).toBe(answers[0]?.body.decision_id)
   })
 
+  test('whoever repeats a keyed call while it is under way is told to wait, and never that nobody knows', async () => {
+    const token = await FINANCE()
+    const call = { ...payment(100), idempotency_key: randomUUID() }
+    // Decided and not forwarded: what a second attempt finds between the two.
+    await decide(eu, token, call)
+    const { status, text } = await execute(eu, token, call)
+    expect([status, JSON.parse(text).error.code]).toEqual([409, 'in_progress'])
+  })
+
   test('a rate is kept', async () => {
     const token = await agentToken(trust, 'ops-agent', 'globex-us')
     const answers = await Promise.all(Array.from({ length: 70 }, () => decide(us, token, email('hello'))))
