@@ -193,7 +193,7 @@ async function beginKeyed({ enriched, services, decisionId }: Judging) {
 
 /** The verdict of the first call with this key. */
 async function replayed(
-  { verdict, response }: Extract<KeyedCall, { state: 'replay' }>,
+  { verdict, response, underWay }: Extract<KeyedCall, { state: 'replay' }>,
   { enriched }: Judging,
   journal: Journal,
 ): Promise<Decided> {
@@ -214,9 +214,9 @@ async function replayed(
     replay: response,
     redeemed: false,
     recorded: async () => {},
-    // The first call said that bytes may leave, and nobody knows whether they did.
+    // The first call said that bytes may leave. They may be about to, and whoever were told to ask the tool now would hear that they have not.
     forwarding: async () => {
-      throw new AegisError('outcome_unknown')
+      throw new AegisError(underWay ? 'in_progress' : 'outcome_unknown')
     },
     responded: async () => {},
     settle: () => {},

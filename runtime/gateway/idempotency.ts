@@ -54,6 +54,8 @@ export interface ReplayedKeyed {
   state: 'replay'
   verdict: Verdict
   response?: StoredResponse
+  /** It was decided so lately that its first attempt may be about to forward it. */
+  underWay: boolean
 }
 export type KeyedCall = NewKeyed | ReplayedKeyed
 
@@ -102,7 +104,7 @@ export function createIdempotency({ repo, clock, region }: IdempotencyOptions): 
         if (unsure) throw new AegisError('outcome_unknown', `${region} does not know this key, and another region may have used it`)
         throw new AegisError('in_progress')
       }
-      if (next === 'replay') return replayOf(seen)
+      if (next === 'replay') return replayOf(seen, nowMs)
       if (next === 'take_over' && unsure) throw new AegisError('outcome_unknown')
       if (seen === undefined || !(await answered(repo.takeOver(at, seen, entry)))) throw new AegisError('in_progress')
       return handle(next === 'go_on' && seen.verdict !== undefined ? { verdict: seen.verdict } : undefined)
@@ -134,14 +136,14 @@ function mayBeKnownElsewhere({ holds, promotedAtMs }: BeginKeyed, nowMs: number)
 }
 
 /** @throws AegisError outcome_unknown when the verdict was not kept */
-function replayOf(entry: KeyEntry | undefined): ReplayedKeyed {
+function replayOf(entry: KeyEntry | undefined, nowMs: number): ReplayedKeyed {
   // Written by this region's own processes, from a verdict: it is not parsed again field by field.
   const verdict: Verdict | undefined = entry?.verdict === undefined ? undefined : JSON.parse(entry.verdict)
   if (verdict === undefined) throw new AegisError('outcome_unknown', 'the call was decided, and its verdict was not kept')
-  const { answer } = entry ?? {}
-  if (answer === undefined) return { state: 'replay', verdict }
+  const { answer, startedMs = 0 } = entry ?? {}
+  if (answer === undefined) return { state: 'replay', verdict, underWay: nowMs - startedMs < DEAD_AFTER_MS }
   const { location, ...response } = answer
-  return { state: 'replay', verdict, response: location === undefined ? response : { ...response, location } }
+  return { state: 'replay', verdict, response: location === undefined ? response : { ...response, location }, underWay: false }
 }
 
 interface Handle {

@@ -120,6 +120,24 @@ describe('data', () => {
     expect(codes(body)).toEqual(['tool_not_allowed', 'unregistered_tool'])
   })
 
+  test('where exports are only observed they pass, rewritten as ever, and the verdict says what would have been', async () => {
+    const active = eu.active
+    if (active === undefined) throw new Error('no policy is in force')
+    const observed = [...active.tenants].map(([id, tenant]) => [id, { ...tenant, residency: 'observe' as const }] as const)
+    eu.active = { ...active, tenants: new Map(observed) }
+    const phone = '+49 30 901820'
+    const both = await execute(eu, await SUPPORT(), email(`${IBAN} or ${phone}`))
+    const { body } = await decide(eu, await SUPPORT(), email(`${IBAN} or ${phone}`))
+    const { body: plain } = await decide(eu, await SUPPORT(), email(`call ${phone}`))
+    const { body: hidden } = await decide(eu, await SUPPORT(), email(`${Buffer.from(IBAN).toString('base64')} or ${phone}`))
+    eu.active = active
+    expect([body.decision, body.enforced, codes(body)]).toEqual(['deny', 'sanitize', ['residency_export', 'data_class_sanitized']])
+    expect(body.arguments.body).toBe(`****3000 or ${phone}`)
+    expect([both.status, JSON.parse(String(Buffer.from(eu.dialled.at(-1)?.body ?? []))).body]).toEqual([200, `****3000 or ${phone}`])
+    expect([plain.decision, plain.enforced]).toEqual(['deny', 'allow'])
+    expect([hidden.decision, hidden.enforced]).toEqual(['deny', 'deny'])
+  })
+
   test('records name the classes and hold no data', async () => {
     const records = await eu.records()
     expect(records.some(({ custom }) => custom.data_classes?.includes('iban'))).toBe(true)
@@ -299,6 +317,15 @@ describe('money', () => {
     ]
     expect(answers.map(({ body }) => body.enforced)).toEqual(['allow', 'allow'])
     expect(answers[1]?.body.decision_id).toBe(answers[0]?.body.decision_id)
+  })
+
+  test('whoever repeats a keyed call while it is under way is told to wait, and never that nobody knows', async () => {
+    const token = await FINANCE()
+    const call = { ...payment(100), idempotency_key: randomUUID() }
+    // Decided and not forwarded: what a second attempt finds between the two.
+    await decide(eu, token, call)
+    const { status, text } = await execute(eu, token, call)
+    expect([status, JSON.parse(text).error.code]).toEqual([409, 'in_progress'])
   })
 
   test('a rate is kept', async () => {

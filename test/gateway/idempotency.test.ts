@@ -74,12 +74,22 @@ const refuses = (change: Partial<BeginKeyed>, code: ErrorCode) => expect(idempot
 test('the same call gets the same verdict, and one that was forwarded the same answer', async () => {
   const first = await begun()
   await first.finish(verdict())
-  expect(await idempotency().begin(keyed({ decisionId: 'decision-2' }))).toEqual({ state: 'replay', verdict: verdict() })
+  expect(await idempotency().begin(keyed({ decisionId: 'decision-2' }))).toEqual({
+    state: 'replay',
+    verdict: verdict(),
+    underWay: true,
+  })
   await first.forwarding()
   await first.response({ ...response, location: 'https://elsewhere.example/' })
   const replayed = await idempotency().begin(keyed())
   expect(replayed).toMatchObject({ state: 'replay', verdict: verdict(), response: { status: 201, location: 'https://elsewhere.example/' } })
   expect(replayed.state === 'replay' && Buffer.from(replayed.response?.body ?? []).toString()).toBe('{"id":1}')
+})
+
+test('a call that was decided a minute ago and not forwarded is under way no more', async () => {
+  await (await begun()).finish(verdict())
+  nowMs += DEAD_AFTER_MS
+  expect(await idempotency().begin(keyed())).toMatchObject({ state: 'replay', underWay: false })
 })
 
 test('of concurrent calls with one key exactly one is new', async () => {

@@ -19,7 +19,7 @@ const HEAP_MIB = 192
 const ANSWER_MS = 60_000
 
 /**
- * Starts a child of the lowest priority, so that calls are decided first. Its environment is empty: whatever a candidate's module did, it
+ * Starts a child of a lower priority, so that calls are decided first. Its environment is empty: whatever a candidate's module did, it
  * would find no credentials there.
  */
 export const startChild: StartChild = async (briefing) => {
@@ -69,7 +69,8 @@ function ask(child: ChildProcess, message: ToChild): Promise<FromChild> {
 
 function lowerPriority({ pid }: ChildProcess): void {
   try {
-    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_LOW)
+    // Not the lowest, which gets nothing at all beside a busy process.
+    if (pid !== undefined) setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL)
   } catch {
     // A replay at the same priority is slower for the calls beside it, and still right.
   }

@@ -130,13 +130,18 @@ async function pass(way: Way, found: Found): Promise<Decision | 'changed'> {
   }
   const judged = way.timedNow('policy', () => judge(enriched, facts, policy, services.place, services.clock.now()))
   tellWatchers(services, { enriched, found: facts, judgement: judged, policy, decisionId })
-  const rewriting = way.timedNow('classify', () => rewrite(judged, enriched, classified.scan, policy, services.pseudonymKey))
+  const outcome = soften(judged, enriched) === 'sanitize' ? 'sanitize' : judged.outcome
+  const rewriting = way.timedNow('classify', () =>
+    rewrite({ ...judged, outcome }, enriched, classified.scan, policy, services.pseudonymKey),
+  )
   const judgement =
     rewriting.refused === undefined ? judged : { ...judged, outcome: 'deny' as const, reasons: withReason(judged, rewriting.refused) }
   const enforced = soften(judgement, enriched)
   // What shadow mode lets pass is what came: a rewriting is part of what it softens.
   const payload =
-    rewriting.refused !== undefined || enforced !== judgement.outcome ? untouched(enriched, classified.scan) : rewriting.payload
+    rewriting.refused !== undefined || (enforced !== judgement.outcome && enforced !== 'sanitize')
+      ? untouched(enriched, classified.scan)
+      : rewriting.payload
 
   // A rewritten destination is another destination.
   const aimed = payload.rewritten

@@ -26,16 +26,19 @@ export function judge(enriched: EnrichedCall, found: FoundFacts, active: ActiveP
 
 /**
  * What is done instead of what was decided. Softened only when every reason may be: one from elsewhere (registry, residency of a bound
- * tenant, an error) keeps the whole outcome in force. Shadow mode asks nobody, so what would need an approval there is refused.
+ * tenant, an error) keeps the whole outcome in force. Shadow mode asks nobody, so what would need an approval there is refused. Where
+ * exports are only observed, what policy has rewritten is rewritten all the same.
  */
 export function soften(
   { outcome, reasons }: Pick<Judgement, 'outcome' | 'reasons'>,
   { mode, tenant }: Pick<EnrichedCall, 'mode' | 'tenant'>,
 ): Judgement['outcome'] {
   if (outcome === 'allow' || reasons.length === 0) return outcome
-  const softens = ({ code }: Reason) =>
-    (mode === 'shadow' && DOCUMENT_REASONS.has(code)) || (tenant.residency === 'observe' && code === 'residency_export')
-  if (reasons.every(softens)) return 'allow'
+  const standing = reasons.filter(({ code }) => {
+    return !((mode === 'shadow' && DOCUMENT_REASONS.has(code)) || (tenant.residency === 'observe' && code === 'residency_export'))
+  })
+  if (standing.length === 0) return 'allow'
+  if (standing.every(({ code }) => code === 'data_class_sanitized')) return 'sanitize'
   return mode === 'shadow' && outcome === 'approval_needed' ? 'deny' : outcome
 }
 

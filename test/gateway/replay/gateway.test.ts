@@ -10,7 +10,7 @@ import { agentToken, operatorToken, type TestGateway, type TestTrust, testGatewa
 
 // What one region does with its recordings, from the calls to the answers: nothing is faked but the bucket and the network.
 
-// Children of the lowest priority wait for whatever else the machine has to do.
+// Children of a lower priority wait for whatever else the machine has to do.
 jest.setTimeout(60_000)
 
 const [region, zone] = ['eu-west-1', 'eu']
