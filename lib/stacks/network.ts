@@ -3,7 +3,6 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { cellNames, publicNames, stackNames } from '../../config/names.ts'
-import type { Deployment } from '../../config/schema.ts'
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { CellEndpoints } from '../constructs/cell-endpoints.ts'
 import { DnsFirewall } from '../constructs/dns-firewall.ts'
@@ -49,7 +48,7 @@ export class NetworkStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     vpc.addFlowLog('Flow', { destination: FlowLogDestination.toCloudWatchLogs(flowLogs), trafficType: FlowLogTrafficType.ALL })
-    new DnsFirewall(this, 'DnsFirewall', { vpc, name: names.cluster, hosts: allowedHosts(deployment) })
+    new DnsFirewall(this, 'DnsFirewall', { vpc, name: names.cluster, hosts: allowedHosts(cell) })
     const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
 
     writeParameter(this, names.networkParameter('vpc-id'), vpc.vpcId)
@@ -69,7 +68,8 @@ export class NetworkStack extends Stack {
 }
 
 /** What tasks of a region may resolve: tools, the operators' OpenID provider, AWS by its own names, and what the deployment adds. */
-function allowedHosts(deployment: Deployment): string[] {
+function allowedHosts({ deployment, region, zone }: Cell): string[] {
   const operators = new URL(publicNames(deployment).operatorIssuer).hostname
-  return [...new Set([...toolHosts(deployment.documentsDir), operators, '*.amazonaws.com', ...deployment.egressHosts])].sort()
+  const tools = toolHosts(deployment.documentsDir, { region, zone: deployment.zones[zone]?.regions ?? [] })
+  return [...new Set([...tools, operators, '*.amazonaws.com', ...deployment.egressHosts])].sort()
 }

@@ -14,7 +14,8 @@ import { createPicking } from './revisions/picking.ts'
 import type { RevisionCounter } from './revisions/revision-counts.ts'
 import type { Services, Unfit } from './services.ts'
 import { authenticate, type Credentials, refuseUnserved } from './stages/authenticate.ts'
-import { begin, type Decision, decide, type Judging } from './stages/decide.ts'
+import { begin, decide } from './stages/decide.ts'
+import type { Decision, Judging } from './stages/way.ts'
 import { verdictOf } from './verdict-of.ts'
 
 export interface EnforcerOptions {

@@ -1,7 +1,7 @@
 import type { Verdict } from '../model/verdict.ts'
 import type { ActivePolicy } from './active-policy.ts'
 import type { Place } from './services.ts'
-import type { Decision, StagesMs } from './stages/decide.ts'
+import type { Decision, StagesMs } from './stages/way.ts'
 
 /** A decision in the words of the wire. */
 export function verdictOf(decisionId: string, decided: Decision, policy: ActivePolicy, place: Place, totalMs: number): Verdict {

@@ -10,14 +10,19 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(dir, { recursive: true, force: true }))
 
-test('endpoints of every region and the egress lists of agents, each once', () => {
+test('the endpoint that gateways of the region choose, and the egress lists of agents, each once', () => {
   writeFileSync(
     join(dir, 'tools.yaml'),
     'pay: { endpoints: { eu-west-1: https://pay.example:8443/x, us-east-1: https://b.example } }\nfetch: {}\n',
   )
   mkdirSync(join(dir, 'agents'))
   writeFileSync(join(dir, 'agents/a.yaml'), 'egress: [{ host: b.example }, { host: a.example, zone: eu }]\n')
-  expect(toolHosts(dir)).toEqual(['a.example', 'b.example', 'pay.example'])
+  const at = (region: string, ...zone: string[]) => toolHosts(dir, { region, zone: [region, ...zone] })
+  expect(at('eu-west-1')).toEqual(['a.example', 'b.example', 'pay.example'])
+  expect(at('eu-central-1', 'eu-west-1')).toEqual(['a.example', 'b.example', 'pay.example'])
+  expect(at('us-east-1')).toEqual(['a.example', 'b.example'])
+  // None in the zone: a call from there is an export, to wherever there is one.
+  expect(at('ap-southeast-1')).toEqual(['a.example', 'b.example', 'pay.example'])
 })
 
 test.each([
@@ -26,5 +31,7 @@ test.each([
   ['has an endpoint that is no URL', 'pay: { endpoints: { eu-west-1: pay.example } }'],
 ])('refuses a registry that %s, in one line', (_what, text) => {
   if (text !== undefined) writeFileSync(join(dir, 'tools.yaml'), text)
-  expect(() => toolHosts(dir)).toThrow(/^documentsDir: [^\n]+tools\.yaml [^\n]+$/)
+  expect(() => toolHosts(dir, { region: 'eu-west-1', zone: [] })).toThrow(
+    /^config\/deployment\.ts: documentsDir: [^\n]+tools\.yaml [^\n]+\w$/,
+  )
 })

@@ -1,7 +1,6 @@
-import type { HeldReservation } from '../../budget/keeper.ts'
 import type { Principal, ToolCall } from '../../model/call.ts'
 import { AegisError, REASONS, type ReasonCode } from '../../model/codes.ts'
-import type { Mode, Outcome, PendingApproval, Reason, Route } from '../../model/verdict.ts'
+import type { Outcome, Reason, Route } from '../../model/verdict.ts'
 import type { ActivePolicy } from '../active-policy.ts'
 import type { VerifiedOverride } from '../approvals/desk.ts'
 import type { OpenChain } from '../chains.ts'
@@ -10,52 +9,12 @@ import { type Aim, aimOf } from './aim.ts'
 import { approvalRequest, digestOf, invalid, mismatch, overrideOf } from './approval.ts'
 import { refusedArrival } from './arrival-attestation.ts'
 import { type Classified, look, UNSEEN } from './classify.ts'
-import { destinationIn, type EnrichedCall, enrich } from './enrich.ts'
+import { destinationIn, enrich } from './enrich.ts'
 import { guard } from './guard.ts'
-import { denial, type Judgement, judge, soften } from './judge.ts'
+import { type Judgement, judge, soften } from './judge.ts'
 import { type Payload, rewrite, untouched } from './rewrite.ts'
 import { type Spend, spendOf } from './spend.ts'
-
-/** What becomes of a call, and why. */
-export interface Decision {
-  decision: Outcome
-  enforced: Outcome
-  mode: Mode
-  reasons: Reason[]
-  tenantZone: string
-  chain: string | null
-  dataClasses: readonly string[]
-  route: Route | undefined
-  /** What may leave. Undefined when nothing may. */
-  payload: Payload | undefined
-  /** The permission that goes along with what leaves, as a header. */
-  attestation: string | undefined
-  approval: PendingApproval | undefined
-  approvalId: string | null
-  /** What was set aside; the door settles or releases it. */
-  reservation: HeldReservation | undefined
-  /** An approval was used up: nothing may leave before the record of it is on disk. */
-  redeemed: boolean
-  /** Milliseconds that each stage took. */
-  stagesMs: StagesMs
-}
-
-export interface StagesMs {
-  enrich: number
-  classify: number
-  policy: number
-  guard: number
-  /** Approval, budget and chain: what the region's own tables were asked for. */
-  state: number
-}
-
-export interface Judging {
-  enriched: EnrichedCall
-  policy: ActivePolicy
-  services: Services
-  decisionId: string
-  enrichMs: number
-}
+import { type Decision, type Judging, Way } from './way.ts'
 
 /** A chain's counter may be moved by concurrent calls so often, then the call is refused instead of judged for ever. */
 const ROUNDS_MAX = 4
@@ -254,62 +213,4 @@ function host(code: ReasonCode, rule: string): Reason {
 /** Policy and host may refuse for the same cause, which is then said once. */
 function withReason({ reasons }: Pick<Judgement, 'reasons'>, refused: Reason): Reason[] {
   return reasons.some(({ code }) => code === refused.code) ? reasons : [...reasons, refused]
-}
-
-/** What a call has gathered on its way. */
-class Way {
-  readonly judging: Judging
-  chain: string | null = null
-  dataClasses: readonly string[] = []
-  approvalId: string | null = null
-  readonly stagesMs: StagesMs
-
-  constructor(judging: Judging) {
-    this.judging = judging
-    this.stagesMs = { enrich: judging.enrichMs, classify: 0, policy: 0, guard: 0, state: 0 }
-  }
-
-  denied(reason: Reason): Decision {
-    return this.ended(denial(reason), 'deny')
-  }
-
-  ended({ outcome, reasons }: Pick<Judgement, 'outcome' | 'reasons'>, enforced: Outcome): Decision {
-    const { enriched, services } = this.judging
-    if (enforced !== outcome) services.telemetry.softened(enriched.tenant.id, enriched.call.tool, reasons)
-    return {
-      decision: outcome,
-      enforced,
-      mode: enriched.mode,
-      reasons,
-      tenantZone: enriched.tenant.zone,
-      chain: this.chain,
-      dataClasses: this.dataClasses,
-      route: undefined,
-      payload: undefined,
-      attestation: undefined,
-      approval: undefined,
-      approvalId: this.approvalId,
-      reservation: undefined,
-      redeemed: false,
-      stagesMs: this.stagesMs,
-    }
-  }
-
-  async timed<T>(stage: keyof StagesMs, work: () => Promise<T> | T): Promise<T> {
-    const { clock } = this.judging.services
-    const startMs = clock.monotonic()
-    try {
-      return await work()
-    } finally {
-      this.stagesMs[stage] += clock.monotonic() - startMs
-    }
-  }
-
-  timedNow<T>(stage: keyof StagesMs, work: () => T): T {
-    const { clock } = this.judging.services
-    const startMs = clock.monotonic()
-    const done = work()
-    this.stagesMs[stage] += clock.monotonic() - startMs
-    return done
-  }
 }

@@ -26,7 +26,7 @@ export function networkSuite({ deployment, templates }: Synthesized): void {
   })
 
   it('lets tasks resolve what the documents name, operators and AWS, and nothing else', () => {
-    for (const { template } of cells) {
+    for (const { region, template } of cells) {
       const lists = Object.fromEntries(
         resourcesOf(template, 'AWS::Route53Resolver::FirewallDomainList').map(([id, { Properties }]) => [id, Properties.Domains]),
       )
@@ -34,6 +34,9 @@ export function networkSuite({ deployment, templates }: Synthesized): void {
         expect.arrayContaining(['*.amazonaws.com', 'email.us-east-1.tools.aegis.example', 'login.aegis.example']),
       )
       expect(lists.AllowedHosts).not.toContain('*')
+      // Of a tool with an endpoint here, only that one.
+      const payments = lists.AllowedHosts.filter((host: string) => host.startsWith('payments.'))
+      expect(payments).toEqual([`payments.${region}.tools.aegis.example`])
       const { FirewallRules } = theResource(template, 'AWS::Route53Resolver::FirewallRuleGroup').Properties
       const [allow, block] = FirewallRules.toSorted((a: { Priority: number }, b: { Priority: number }) => a.Priority - b.Priority)
       expect(allow).toMatchObject({ Action: 'ALLOW', FirewallDomainListId: { 'Fn::GetAtt': ['AllowedHosts', 'Id'] } })
