@@ -43,7 +43,9 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
     const { lastRollout, rollout } = kernel.state()
     return published.map(({ by, facts, atMs }) => {
       const known = [rollout, lastRollout].find((one) => one?.id === facts.rollout)
-      const ending = entries.find((entry) => entry.facts.rollout === facts.rollout && ENDINGS.has(entry.kind))
+      const ending = entries.find(
+        (entry) => facts.rollout !== undefined && entry.facts.rollout === facts.rollout && ENDINGS.has(entry.kind),
+      )
       return {
         // The first publication of all is no rollout, and is named like one.
         id: facts.rollout ?? `${name}-${facts.seq}`,

@@ -93,7 +93,9 @@ describe('an operator of one tenant', () => {
   })
 })
 
-test('the first publication has an id in the history of its revision', async () => {
+test('the first publication has an id in the history of its revision, and stays completed whatever is rolled back later', async () => {
+  const { active } = plane.plane.kernel.state()
+  await plane.plane.publishing.atOnce({ to: active?.revision, by: 'ben', reason: 'again', kind: 'rolled_back' })
   const { revisions } = (await ask('viewer:*', 'GET /v1/revisions')).json()
   const [first] = revisions.flatMap((one: { rollouts: { id: unknown; state: string }[] }) => one.rollouts)
   expect(first).toMatchObject({ id: expect.stringMatching(/^[0-9a-f]{16}-\d+$/), state: 'completed' })
