@@ -19,7 +19,9 @@ const STARTUP = { iss: '', sub: 'startup' }
 
 /**
  * Takes over a folder of documents as it stands: what one machine starts with. Tenants and clients are imported where their files have changed
- * since they were imported last; policy that differs from what is active is served everywhere at once, as no gateway serves yet.
+ * since they were imported last; policy that was edited since the last start is served everywhere at once, as no gateway serves yet. Policy
+ * that is known already is not: it was published or not, and perhaps taken back, by people, and a process that starts anew decides nothing over
+ * their heads. Nor does it end a rollout.
  * @throws PolicyRefusedError and others: what was active stays active
  */
 export async function bootstrap({ plane, registration, documentsDir, policiesDir, log }: BootstrapOptions): Promise<void> {
@@ -46,13 +48,16 @@ export async function bootstrap({ plane, registration, documentsDir, policiesDir
     },
   )
   const files = Object.fromEntries(sourcesIn({ documentsDir, policiesDir }))
-  const { record } = await registration.register({
+  const { record, known } = await registration.register({
     files,
     author: STARTUP.sub,
     reason: 'the documents as they are at the start',
     commit: null,
   })
-  if (plane.kernel.state().active?.revision !== record.revision)
+  const { active, rollout } = plane.kernel.state()
+  if (active !== null && active.revision !== record.revision && (known || rollout !== null))
+    log({ event: 'kept', active: active.revision, documents: record.revision, detail: 'aegis policy publish rolls out the documents' })
+  else if (active?.revision !== record.revision)
     await plane.publishing.atOnce({
       to: record.revision,
       by: STARTUP.sub,

@@ -20,6 +20,8 @@ const environmentSchema = z.object({
   AEGIS_PORT: z.coerce.number().int().min(0).max(65535).default(8080),
   /** Folder of documents that is taken over at the start, tenants and clients included. Default: none, what was published last is kept. */
   AEGIS_DOCUMENTS_DIR: z.string().min(1).optional(),
+  /** `start`: whenever this process starts. `empty`: only where nothing was ever published, since gateways may serve by now. */
+  AEGIS_DOCUMENTS_WHEN: z.enum(['start', 'empty']).default('start'),
   AEGIS_RING: z.string().min(1).default('stable'),
   /** Seconds that a token key stays listed after its successor. Default: a demo token's hour, and five minutes for skew and propagation. */
   AEGIS_KEY_OVERLAP_S: z.coerce.number().int().min(0).default(3900),
@@ -49,6 +51,7 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     host: e.AEGIS_HOST,
     port: e.AEGIS_PORT,
     documentsDir: e.AEGIS_DOCUMENTS_DIR,
+    documentsWhen: e.AEGIS_DOCUMENTS_WHEN,
     ring: e.AEGIS_RING,
     keyOverlapMs: e.AEGIS_KEY_OVERLAP_S * 1000,
     regions: e.AEGIS_REGIONS,

@@ -1,9 +1,13 @@
 import type { BundleShelf, ShelvedBundle } from './opa/bundle-api.ts'
 import type { Plane } from './plane.ts'
+import { type Rollout, stageOf } from './rollout/rollout.ts'
 import type { PlaneState } from './store/plane-state.ts'
 import type { SignedRelease } from './store/signed-release.ts'
 
-/** What other OPAs are served: in ring `stable` what is served everywhere, in `canary` what is on its way there. */
+/**
+ * What other OPAs are served: in ring `stable` what is served everywhere, in `canary` what is on its way there, from its canary on. Before that
+ * nobody decides by it: it may be that a replay or its shadow keeps it back.
+ */
 export function opaShelf(
   { kernel, shelf }: Pick<Plane, 'kernel' | 'shelf'>,
   log: (event: object) => void,
@@ -17,7 +21,7 @@ export function opaShelf(
     if (active === null) return
     const rings: [string, SignedRelease][] = [
       ['stable', active],
-      ['canary', rollout === null ? active : rollout.release],
+      ['canary', rollout !== null && isDecidedBy(rollout) ? rollout.release : active],
     ]
     for (const [ring, release] of rings) {
       for (const [zone, { rego }] of Object.entries(release.zones)) {
@@ -41,4 +45,9 @@ export function opaShelf(
     },
     close: () => void unsubscribe(),
   }
+}
+
+function isDecidedBy(rollout: Rollout): boolean {
+  const kind = stageOf(rollout)?.kind
+  return kind === 'canary' || kind === 'regions'
 }

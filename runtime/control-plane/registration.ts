@@ -54,8 +54,10 @@ export function createRegistration({ kernel, registry, directory, compile, clock
       try {
         checked = await check(files)
       } catch (error) {
-        refused = error instanceof Error ? error.message : String(error)
-        log({ event: 'refused', by: author, detail: refused })
+        const detail = error instanceof Error ? error.message : String(error)
+        // A start over a folder that does not hold is tried again and again.
+        if (detail !== refused) log({ event: 'refused', by: author, detail })
+        refused = detail
         throw error
       }
       refused = undefined

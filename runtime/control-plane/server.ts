@@ -82,16 +82,19 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
   })
   open = true
   stopLoops = startLoops(plane, { log })
-  const { documentsDir } = config
-  if (documentsDir !== undefined)
+  const { documentsDir, documentsWhen } = config
+  if (documentsDir !== undefined && (documentsWhen === 'start' || plane.kernel.state().active === null))
     await retried(() => bootstrap({ plane, registration, documentsDir: fromRepository(documentsDir), policiesDir: POLICIES_DIR, log }))
 
   async function retried(work: () => Promise<void>): Promise<void> {
+    let told: string | undefined
     while (!closing) {
       try {
         return await work()
       } catch (error) {
-        log({ event: 'failed', detail: String(error) })
+        const detail = String(error)
+        if (detail !== told) log({ event: 'failed', detail })
+        told = detail
         await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
       }
     }

@@ -26,6 +26,7 @@ test.each([
   [{ AEGIS_KEY_OVERLAP_S: '-1' }, /AEGIS_KEY_OVERLAP_S/],
   [{ AEGIS_PORT: '99999' }, /AEGIS_PORT/],
   [{ AEGIS_ROLLOUT: '{"canaryBakeS":-1}' }, /AEGIS_ROLLOUT\.canaryBakeS/],
+  [{ AEGIS_DOCUMENTS_WHEN: 'sometimes' }, /AEGIS_DOCUMENTS_WHEN/],
   [{ AEGIS_ROLLOUT: '{"bake":1}' }, /AEGIS_ROLLOUT/],
   [{ AEGIS_DEPLOYED_HOSTS: '[{}]' }, /AEGIS_DEPLOYED_HOSTS/],
 ])('refuses %j in one line', (env, message) => {

@@ -58,6 +58,15 @@ export function requireAnyRole({ roles }: Operator): void {
   if (roles.length === 0) throw new ApiRefusal('subject_mismatch', 'this needs a role')
 }
 
+/**
+ * What is of every tenant at once, a revision above all, takes somebody who operates every tenant. That it exists is no secret.
+ * @param doing as it begins the refusal: `publishing`
+ * @throws ApiRefusal subject_mismatch
+ */
+export function requireAllTenants(operator: Operator, doing: string): void {
+  if (!seesTenant(operator, null)) throw new ApiRefusal('subject_mismatch', `${doing} takes an operator of all tenants`)
+}
+
 /** Other tenants' things do not exist. @throws ApiRefusal not_found */
 export function requireTenant(operator: Operator, tenant: string | null, what: string): void {
   if (!seesTenant(operator, tenant)) throw new ApiRefusal('not_found', `there is no such ${what}`)

@@ -9,7 +9,7 @@ import { PlaneError } from '../errors.ts'
 import type { Plane } from '../plane.ts'
 import type { Registration } from '../registration.ts'
 import type { PastAct } from '../store/ledger.ts'
-import { parseBody, parseFields, requireAnyRole, requireRole } from './operators.ts'
+import { parseBody, parseFields, requireAllTenants, requireAnyRole, requireRole } from './operators.ts'
 import { revisionView, rolloutView } from './views.ts'
 
 /** Text of the sources of a large deployment, with room for JSON's escapes. */
@@ -34,7 +34,7 @@ export interface RevisionRoutesParts {
   registration: Registration
 }
 
-/** What authors write, and what differs between two of them. */
+/** What authors write, and what differs between two of them. The documents of all tenants are in it, so it is for those who operate for all. */
 export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
   const { registry, releases, directory, kernel } = plane
 
@@ -43,7 +43,9 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
     const { lastRollout, rollout } = kernel.state()
     return published.map(({ by, facts, atMs }) => {
       const known = [rollout, lastRollout].find((one) => one?.id === facts.rollout)
-      const ending = entries.find((entry) => entry.facts.rollout === facts.rollout && ENDINGS.has(entry.kind))
+      const ending = entries.find(
+        (entry) => facts.rollout !== undefined && entry.facts.rollout === facts.rollout && ENDINGS.has(entry.kind),
+      )
       return {
         // The first publication of all is no rollout, and is named like one.
         id: facts.rollout ?? `${name}-${facts.seq}`,
@@ -74,6 +76,7 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
   return async (app: FastifyInstance) => {
     app.post('/v1/revisions', { bodyLimit: REVISION_BODY_BYTES_MAX }, async ({ operator, body }, reply) => {
       requireRole(operator, 'author', 'publisher')
+      requireAllTenants(operator, 'registering a revision')
       const order = parseBody(body, registerBody)
       const { record, known } = await registration.register({
         files: order.files,
@@ -86,6 +89,7 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
 
     app.get('/v1/revisions', async ({ operator, query }) => {
       requireAnyRole(operator)
+      requireAllTenants(operator, 'looking at revisions')
       const { limit } = parseFields(query, listQuery, 'the query')
       const records = await registry.list(limit)
       const entries = await plane.ledger.acts()
@@ -94,6 +98,7 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
 
     app.get<{ Params: { id: string } }>('/v1/revisions/:id', async ({ operator, params }) => {
       requireAnyRole(operator)
+      requireAllTenants(operator, 'looking at revisions')
       const record = await releases.record(params.id)
       const sources = await registry.sourcesOf(record)
       return { ...revisionView(record, rolloutsOf(record.revision, await plane.ledger.acts())), files: [...sources.keys()] }
@@ -101,12 +106,14 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
 
     app.get('/v1/diff', async ({ operator, query }) => {
       requireAnyRole(operator)
+      requireAllTenants(operator, 'looking at revisions')
       const { from = active(), to = active() } = parseFields(query, diffQuery, 'the query')
       return difference(await sideOf(from), await sideOf(to))
     })
 
     app.post('/v1/diff', { bodyLimit: REVISION_BODY_BYTES_MAX }, async ({ operator, body }) => {
       requireRole(operator, 'author', 'publisher', 'viewer')
+      requireAllTenants(operator, 'looking at revisions')
       const { files: given, from = active() } = parseBody(body, diffBody)
       const { sources, compiled } = await registration.check(given)
       return difference(await sideOf(from), { name: compiled.revision, documents: compiled.documents, sources })

@@ -1,10 +1,11 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
+import type { Operator } from '../../identity/operator-token.ts'
 import { line } from '../../identity/order-text.ts'
 import type { Clock } from '../../model/ports.ts'
 import type { Plane } from '../plane.ts'
 import type { RolloutSettings } from '../rollout/step.ts'
-import { parseBody, requireRole } from './operators.ts'
+import { parseBody, requireAllTenants, requireRole } from './operators.ts'
 import { rolloutView } from './views.ts'
 
 const revision = z.string().regex(/^[0-9a-f]{16}$/, 'is not the name of a revision')
@@ -38,14 +39,14 @@ export interface RolloutRoutesParts {
   clock: Clock
 }
 
-/** What changes which revision is served: by publishers alone. */
+/** What changes which revision is served: by publishers alone, and those of all tenants, as a revision is everybody's. */
 export function rolloutRoutes({ plane, settings, clock }: RolloutRoutesParts) {
   const { publishing, couriers } = plane
   const shown = (rollout: Parameters<typeof rolloutView>[0]) => rolloutView(rollout, { view: plane.view(), settings })
 
   return async (app: FastifyInstance) => {
     app.post('/v1/rollouts', async ({ operator, body }, reply) => {
-      requireRole(operator, 'publisher')
+      mayPublish(operator, 'publishing')
       const order = parseBody(body, rolloutOrder)
       const { rollout, release } = await publishing.publish({
         revision: order.revision,
@@ -64,13 +65,13 @@ export function rolloutRoutes({ plane, settings, clock }: RolloutRoutesParts) {
       return reply.code(202).send({ rollout: rollout === null ? null : shown(rollout), revision: release.revision, seq: release.seq })
     })
 
-    for (const [act, word] of [
-      [publishing.pause, 'pause'],
-      [publishing.resume, 'resume'],
-      [publishing.abort, 'abort'],
+    for (const [act, word, doing] of [
+      [publishing.pause, 'pause', 'pausing'],
+      [publishing.resume, 'resume', 'resuming'],
+      [publishing.abort, 'abort', 'aborting'],
     ] as const) {
       app.post(`/v1/rollouts/current/${word}`, async ({ operator, body }) => {
-        requireRole(operator, 'publisher')
+        mayPublish(operator, doing)
         const rollout = await act(operator.sub, parseBody(body, because).reason)
         void couriers.round()
         return { rollout: shown(rollout) }
@@ -78,7 +79,7 @@ export function rolloutRoutes({ plane, settings, clock }: RolloutRoutesParts) {
     }
 
     app.post('/v1/rollbacks', async ({ operator, body }, reply) => {
-      requireRole(operator, 'publisher')
+      mayPublish(operator, 'rolling back')
       const { revision: to, reason } = parseBody(body, rollbackOrder)
       const release = await publishing.atOnce({ to, by: operator.sub, reason, kind: 'rolled_back' })
       void couriers.round()
@@ -86,11 +87,16 @@ export function rolloutRoutes({ plane, settings, clock }: RolloutRoutesParts) {
     })
 
     app.post('/v1/renewals', async ({ operator, body }) => {
-      requireRole(operator, 'publisher')
+      mayPublish(operator, 'renewing')
       parseBody(body, z.strictObject({}))
       const release = await publishing.renew(operator.sub, 'asked for')
       void couriers.round()
       return { revision: release.revision, seq: release.seq }
     })
   }
+}
+
+function mayPublish(operator: Operator, doing: string): void {
+  requireRole(operator, 'publisher')
+  requireAllTenants(operator, doing)
 }

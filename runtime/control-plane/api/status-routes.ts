@@ -9,7 +9,7 @@ import type { Plane } from '../plane.ts'
 import type { Registration } from '../registration.ts'
 import type { RolloutSettings } from '../rollout/step.ts'
 import type { LedgerEntry } from '../store/ledger.ts'
-import { parseBody, parseFields, requireAnyRole, requireRole, seesTenant } from './operators.ts'
+import { parseBody, parseFields, requireAllTenants, requireAnyRole, requireRole, seesTenant } from './operators.ts'
 import { entryView, statusView } from './views.ts'
 
 export interface StatusRoutesParts {
@@ -27,9 +27,17 @@ const historyQuery = z.strictObject({
 /** How it stands and how it came to that; and what has to be said at once, whatever is being rolled out. */
 export function statusRoutes({ plane, registration, settings }: StatusRoutesParts) {
   const status = async (operator: Operator) => {
-    const { fleet, ...rest } = await statusView({ plane, settings, refused: registration.refused() })
-    // Whose calls would be denied is no business of other tenants' people.
-    return { ...rest, fleet: seesTenant(operator, null) ? fleet : fleet.map(({ comparison: _, ...member }) => member) }
+    const shown = await statusView({ plane, settings, refused: registration.refused() })
+    if (seesTenant(operator, null)) return shown
+    // Whose documents were refused, and whose calls would be denied, is no business of other tenants' people.
+    const { fleet, refused, rollout, last_rollout, ...rest } = shown
+    return {
+      ...rest,
+      refused: refused && `the last revision was refused; ${NOT_SHOWN}`,
+      rollout: rollout && withoutWords(rollout),
+      last_rollout: last_rollout && withoutWords(last_rollout),
+      fleet: fleet.map(({ comparison: _, ...member }) => member),
+    }
   }
 
   return async (app: FastifyInstance) => {
@@ -52,6 +60,7 @@ export function statusRoutes({ plane, registration, settings }: StatusRoutesPart
 
     app.post('/v1/lifts', async ({ operator, body }) => {
       requireRole(operator, 'publisher')
+      requireAllTenants(operator, 'lifting a kill switch')
       const { kill_id, reason } = parseBody(body, liftBody)
       await changeAnyVersion(plane.directory, { change: { kind: 'lift', kill_id }, by: operator, reason })
       await plane.engine.signDirectories()
@@ -63,6 +72,7 @@ export function statusRoutes({ plane, registration, settings }: StatusRoutesPart
       '/v1/issuers/:region/keys/:kid',
       async ({ operator, params: { region, kid } }) => {
         requireRole(operator, 'publisher')
+        requireAllTenants(operator, 'removing a token key')
         const issuer = plane.standing()?.issuers.find((one) => one.region === region)
         if (issuer?.keys.some((key) => key.kid === kid) !== true && issuer?.removed?.includes(kid) !== true)
           throw new PlaneError('not_found', `region ${region} has no token key of this id`)
@@ -75,10 +85,25 @@ export function statusRoutes({ plane, registration, settings }: StatusRoutesPart
   }
 }
 
+const NOT_SHOWN = 'what is in it is for operators of all tenants'
+
+/** Reasons and findings name agents, tools and decisions of any tenant. */
+const withoutWords = <T extends { reason: string; why: string | null }>(rollout: T): T => ({
+  ...rollout,
+  reason: NOT_SHOWN,
+  why: rollout.why && NOT_SHOWN,
+})
+
+const SHOWN_FACTS = ['revision', 'seq', 'rollout', 'from']
+
 /** Changes of other tenants' things are not there, and nobody is shown the hash of a secret. */
 function shown(operator: Operator, entry: LedgerEntry) {
   const { recorded, ...facts } = entry.facts
-  if (recorded === undefined) return [entryView(entry)]
+  if (recorded === undefined) {
+    if (seesTenant(operator, null)) return [entryView(entry)]
+    const plain = Object.fromEntries(Object.entries(facts).filter(([name]) => SHOWN_FACTS.includes(name)))
+    return [entryView({ ...entry, reason: null, facts: plain })]
+  }
   const { tenant, change } = recorded as RecordedChange
   if (!seesTenant(operator, tenant)) return []
   const about = { kind: change.kind, ...('id' in change && { id: change.id }), ...('kill_id' in change && { kill_id: change.kill_id }) }

@@ -42,6 +42,7 @@ export function waitingFor(rollout: Rollout, view: View, settings: RolloutSettin
   if (stage.kind === 'replay') return 'regions that judge what they recorded'
   if (rollout.readySinceMs === null) {
     const missing = view.regions.filter((region) => isAsked(region, rollout, stage) && !isReady(region, rollout, stage))
+    if (missing.length === 0) return 'the next look at its gateways'
     return `${missing.map(({ region, error }) => `${region}${error === undefined ? '' : ` (${error})`}`).join(', ')} to load it`
   }
   return `the end of its bake time, ${bakeMs(rollout, stage, settings) / 1000} s after every gateway had it`

@@ -6,6 +6,8 @@ export interface ChildSpec extends Program {
   /** What it is in events and reports: `gateway`, `stores`, ... */
   name: string
   region?: string
+  /** What the environment says otherwise to a process that is started again. */
+  laterEnv?: Readonly<Record<string, string>>
   /** Sent as soon as the process runs: what must not stand in argv or in the environment. */
   hello?: () => object
   /** Settles when the process serves; rejects with one line when it never will. */
@@ -82,7 +84,8 @@ function keepAlive(spec: ChildSpec, host: ChildHost) {
 
   const launch = async () => {
     state = 'starting'
-    const mine = startLife(spec, lives++ > 0)
+    const isLater = lives++ > 0
+    const mine = startLife(isLater ? { ...spec, env: { ...spec.env, ...spec.laterEnv } } : spec, isLater)
     life = mine
     for (const listener of listeners) mine.onMessage(listener)
     host.emit(processEvent(spec, 'started', { pid: mine.pid }))

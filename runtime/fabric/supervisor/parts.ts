@@ -157,6 +157,8 @@ export function controlPlaneSpec({ deployment, topology, plan, layout }: Surroun
       NO_PROXY: '127.0.0.1',
       NODE_EXTRA_CA_CERTS: layout.authority.caCert,
     }),
+    // What somebody edits while gateways serve is published by its commands, ring by ring: no restart of this process does it for them.
+    laterEnv: { AEGIS_DOCUMENTS_WHEN: 'empty' },
     logFile: layout.log('control-plane'),
     ready: (life) => answers(`${loopback(port)}/health/live`, life),
     readyTimeoutMs: CONTROL_PLANE_READY_MS,

@@ -83,6 +83,16 @@ test('a child that was killed on purpose stays down until it is started', async 
   expect(part.state()).toBe('up')
 })
 
+test('a child that is started again is told so by its environment', async () => {
+  const part = child(`process.send({type:'says', what: process.env.WHEN}); ${LIVES}`, { env: { WHEN: 'first' }, laterEnv: { WHEN: 'later' } })
+  const said: unknown[] = []
+  part.onMessage((message) => said.push((message as { what?: string }).what))
+  await part.start()
+  await part.kill()
+  await part.start()
+  expect(said.filter((what) => what !== undefined)).toEqual(['first', 'later'])
+})
+
 test('refuses a child that ends before it is ready, with what it said', async () => {
   const part = child("console.error('error: table is missing'); process.exit(2)")
   await expect(part.start()).rejects.toThrow('part eu-west-1 ended with code 2 before it was ready: error: table is missing')
