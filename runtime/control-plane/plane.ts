@@ -3,6 +3,7 @@ import type { PublicJwk } from '../policy/trust.ts'
 import type { ReplayResult } from '../state/replays.ts'
 import type { Cell } from './cell.ts'
 import { type Couriers, couriers as startCouriers } from './delivery/couriers.ts'
+import { isPlausible } from './delivery/deliver.ts'
 import { type DirectoryKeeper, directoryKeeper } from './directory/keeper.ts'
 import { createEngine, type Engine } from './engine.ts'
 import { createKernel, type Kernel } from './kernel.ts'
@@ -148,7 +149,7 @@ export function createPlane(options: PlaneOptions): Plane {
       await kernel.catchUp()
       await directory.of(kernel.state())
       await memory.learn(cells)
-      taken = await highestSeq(cells)
+      taken = await highestSeq(cells, kernel.state().seq)
     },
     refreshKeys: keys.refresh,
     standing: engine.standing,
@@ -167,12 +168,12 @@ export function createPlane(options: PlaneOptions): Plane {
   }
 }
 
-/** Over every pointer that any reachable region's replica has: also those of regions that are away. */
-async function highestSeq(cells: readonly Cell[]): Promise<number> {
-  const reads = await Promise.allSettled(cells.map(async (cell) => await Promise.all(cells.map(({ region }) => cell.readPointers(region)))))
+/** Over every pointer that any reachable region's replica has: also those of regions that are away. One that cannot be read hides no other. */
+async function highestSeq(cells: readonly Cell[], knownSeq: number): Promise<number> {
+  const reads = await Promise.allSettled(cells.flatMap((cell) => cells.map(async ({ region }) => await cell.readPointers(region))))
   const pointers = reads.flatMap((read) => (read.status === 'fulfilled' ? read.value : []))
   const seqs = pointers.flatMap(({ stable, candidate }) => [stable?.bundleSeq, stable?.directorySeq, candidate?.bundleSeq])
-  return Math.max(0, ...seqs.map((seq) => seq ?? 0))
+  return Math.max(0, ...seqs.flatMap((seq) => (seq !== undefined && isPlausible(seq, knownSeq) ? seq : [])))
 }
 
 const SAMPLE_EVERY_MS = 30_000

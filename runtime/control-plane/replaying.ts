@@ -6,6 +6,7 @@ import type { Cell } from './cell.ts'
 import type { DirectoryState } from './directory/state.ts'
 import { PlaneError } from './errors.ts'
 import type { Releases } from './releases.ts'
+import { REPLAY_SEQ } from './store/plane-state.ts'
 import type { Shelf } from './store/shelf.ts'
 
 export interface ReplayRequest {
@@ -31,11 +32,6 @@ export interface Replaying {
   status(id: string): Promise<ReplayStatus>
 }
 
-/**
- * A bundle that is only to be replayed is signed under this number, which every region that ever served anything has passed: so it can never be
- * activated, whoever moves a pointer to it.
- */
-const REPLAY_SEQ = 1
 const REPLAY_AGE_MS = 3_600_000
 /** Requests that are remembered. */
 const KEPT = 50

@@ -19,6 +19,7 @@ export const ROLLOUT: Rollout = {
   region: null,
   bake_until: null,
   done: [],
+  silent: [],
   waiting_for: null,
   why: null,
   evidence: {},

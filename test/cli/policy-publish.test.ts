@@ -72,6 +72,15 @@ test('registers the working tree as the author, rolls it out as the publisher, a
   ])
 })
 
+test('refuses to say that a region has it which was passed over', async () => {
+  const silent = ['eu-central-1']
+  fake.steps = COMPLETED.map((step) => (typeof step === 'object' ? { ...step, silent } : step))
+  await publish()
+  expect(said()).toContain('eu-west-1 has it')
+  expect(said()).toContain('eu-central-1 is passed over: no gateway answers there; it gets it when it is back')
+  expect(said()).not.toContain('eu-central-1 has it')
+})
+
 test('what is asked of the rollout goes along', async () => {
   fake.steps = [...COMPLETED]
   await publish({ revision: NEW, replay: 3, since: 48, shadow: 30, maxNewDenies: 0.5 })

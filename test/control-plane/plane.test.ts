@@ -137,6 +137,23 @@ describe('the store', () => {
     expect(new Set(seqs).size).toBe(1)
   })
 
+  test.each([Number.MAX_SAFE_INTEGER, 2_000_000_000])(
+    'a region whose pointer claims number %d makes nobody count on from there',
+    async (bundleSeq) => {
+      await first()
+      const honest = pointerOf(plane, 'us-east-1')
+      plane.cell('us-east-1').pointers.set('us-east-1 stable', { ...honest, bundleSeq, directorySeq: bundleSeq })
+      for (let rounds = 0; rounds < 3; rounds++) await settle()
+      expect(pointerOf(plane, 'us-east-1')).toMatchObject({ bundleSeq: honest.bundleSeq, directorySeq: honest.directorySeq })
+      plane.cell('us-east-1').pointers.set('us-east-1 stable', { ...honest, bundleSeq, directorySeq: bundleSeq })
+      await plane.rebuilt()
+      await plane.plane.publishing.renew('ben', 'x')
+      await settle()
+      expect(plane.plane.kernel.state().seq).toBeLessThan(100)
+      expect(pointerOf(plane, 'us-east-1').bundleSeq).toBe(plane.plane.kernel.state().active?.seq)
+    },
+  )
+
   test('away, it takes no order, and what is active stays', async () => {
     await first()
     plane.store.down = true

@@ -113,6 +113,29 @@ describe('a rollout', () => {
     expect(await limitAt(plane, 'eu-central-1')).toBe(800_000)
   })
 
+  test('outlives a moment in which the region of its canary does not answer, and not a long one', async () => {
+    await plane.publish(sourcesWithLimit(800_000))
+    await publishing().pause('ben', 'to look at it')
+    plane.nowMs += 60_000
+    await plane.plane.settle()
+    const blip = async (ms: number) => {
+      plane.cell('eu-west-1').down = true
+      for (let passed = 0; passed < ms; passed += 1000) {
+        plane.nowMs += 1000
+        await plane.plane.settle()
+      }
+      plane.cell('eu-west-1').down = false
+    }
+    await blip(3000)
+    expect(state().rollout).toMatchObject({ state: 'paused' })
+    await plane.plane.settle()
+    await blip(20_000)
+    expect(state()).toMatchObject({
+      rollout: null,
+      lastRollout: { state: 'aborted', why: expect.stringMatching(/no gateway of eu-west-1/) },
+    })
+  })
+
   test('waits while it is paused, goes on when it is resumed, and ends when it is aborted', async () => {
     await plane.publish(sourcesWithLimit(800_000))
     await publishing().pause('ben', 'lunch')

@@ -26,6 +26,8 @@ export const rollout = z.object({
   /** Regions that serve it. */
   done: z.array(z.string()),
   waiting_for: z.string().nullable(),
+  /** Regions that were passed over, as nobody answers there. */
+  silent: z.array(z.string()).default([]),
   why: z.string().nullable(),
   /** What has been measured so far: numbers by name. */
   evidence: z.record(z.string(), z.unknown()).nullish(),

@@ -12,7 +12,10 @@ export function newsOf(before: Rollout | undefined, after: Rollout, nowMs: numbe
   if (before !== undefined && moved && !failed && PROVING.has(before.stage))
     lines.push(`${before.stage} held${measured(fuller(before, after))}`)
   for (const region of after.done) {
-    if (!before?.done.includes(region)) lines.push(`${region} has it`)
+    if (before?.done.includes(region)) continue
+    lines.push(
+      after.silent.includes(region) ? `${region} is passed over: no gateway answers there; it gets it when it is back` : `${region} has it`,
+    )
   }
   if (after.state !== 'running') return lines
   if (moved && PROVING.has(after.stage)) lines.push(stageLine(after, nowMs))

@@ -46,7 +46,7 @@ export interface Couriers {
    */
   admit(regions: readonly string[]): void
   status(): CellStatus[]
-  /** What the region's gateways said last; empty while it does not answer. */
+  /** What the region's gateways said last; empty when it has not answered for some seconds. */
   reports(region: string): readonly FleetReport[]
   /** Whether the region has confirmed this directory. */
   hasDirectory(region: string, seq: number): boolean
@@ -58,6 +58,8 @@ export interface Couriers {
 
 /** A bucket is compared again with what it is known to hold after this: it may have lost an object. */
 const HELD_MS = 60_000
+/** A region that does not answer for a moment is not silent: a request that fails may take two seconds, and so may the next. */
+const HEARD_MS = 10_000
 
 export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesOf, log }: CouriersOptions): Couriers {
   const rounds = new Map(cells.map((cell) => [cell.region, courier(cell)]))
@@ -69,6 +71,7 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
       ...{ region, zone, seq: null, directorySeq: null, bundleDigest: null, directoryDigest: null, confirmedAtMs: null, error: null },
     }
     let reports: readonly FleetReport[] = []
+    let heardAt = clock.monotonic()
     let held = { since: clock.monotonic(), keys: new Set<string>() }
     let [learnt, admitted] = [false, false]
     let underway: Promise<void> | undefined
@@ -79,8 +82,9 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
         if (memory.unread(region) !== undefined) await learn()
         if (admitted) await giveNewest()
         reports = await cell.readFleet()
+        heardAt = clock.monotonic()
       } catch (error) {
-        reports = []
+        if (clock.monotonic() - heardAt > HEARD_MS) reports = []
         failed(error)
       }
     }

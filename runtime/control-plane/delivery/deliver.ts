@@ -27,6 +27,14 @@ export interface Ahead {
   directory: number
 }
 
+/**
+ * A pointer is not signed, and whoever writes a region's table can put any number there. No number of ours is further ahead of what is known
+ * than this, not even of a store that was lost; one that is would use up all numbers, and is overwritten instead.
+ */
+const LEAP_MAX = 1_000_000
+
+export const isPlausible = (seq: number, knownSeq: number) => seq <= knownSeq + LEAP_MAX
+
 /** Somebody has moved the pointer past this: what is to be delivered needs a higher number. */
 export class PointerAheadError extends Error {
   override name = 'PointerAheadError'
@@ -75,7 +83,7 @@ function refuseAhead(region: string, { stable }: RegionPointers, { bundle, direc
     ['directory', stable.directorySeq, directory.seq],
   ] as const
   const ahead: Ahead = { bundle: 0, directory: 0 }
-  for (const [what, there, here] of compared) if (there > here) ahead[what] = there
+  for (const [what, there, here] of compared) if (there > here && isPlausible(there, here)) ahead[what] = there
   const first = compared.find(([what]) => ahead[what] > 0)
   if (first === undefined) return
   const [what, there, here] = first

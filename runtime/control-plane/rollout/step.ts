@@ -73,7 +73,7 @@ function fault(rollout: Rollout, stage: Stage, view: View, settings: RolloutSett
   }
   const canary = stage.kind === 'canary' ? view.regions.find(({ region }) => region === stage.region) : undefined
   if (canary !== undefined && canary.reports.length === 0 && nowMs - rollout.stageSinceMs > settings.silentMs)
-    return `no gateway of ${canary.region} says anything, and without it there is no canary`
+    return `no gateway of ${canary.region} says anything${canary.error === undefined ? '' : ` (${canary.error})`}, and without it there is no canary`
   return undefined
 }
 

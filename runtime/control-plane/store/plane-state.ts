@@ -31,8 +31,14 @@ export const planeState = z.strictObject({
 })
 export type PlaneState = z.output<typeof planeState>
 
+/**
+ * A bundle that is only to be replayed is signed under this number, which everything that is to be served is above: so in a region that has ever
+ * served anything it can never be activated, whoever moves a pointer to it.
+ */
+export const REPLAY_SEQ = 1
+
 export const EMPTY_STATE: PlaneState = {
-  seq: 0,
+  seq: REPLAY_SEQ,
   active: null,
   previous: null,
   rollout: null,
