@@ -7,10 +7,21 @@ import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { CellEndpoints } from '../constructs/cell-endpoints.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { writeParameter } from '../constructs/network-parameter.ts'
+import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
 
 /** Every cell has the same addresses: cells never connect to each other, and a number per region would move when a region is added. */
 export const VPC_CIDR = '10.0.0.0/16'
 const AZ_COUNT_MAX = 3
+
+/** What a VPC with a public entrance cannot avoid. */
+function acknowledgeOpenness(vpc: Vpc): void {
+  acknowledge(vpc, inStandards({ VPCDefaultSecurityGroupClosed: 'nothing uses the default group, and emptying it would take a Lambda' }))
+  for (const subnet of vpc.publicSubnets)
+    acknowledge(
+      subnet,
+      inStandards({ VPCNoUnrestrictedRouteToIGW: 'holds load balancers and NAT gateways alone: tasks and endpoints have no such route' }),
+    )
+}
 
 /** A region's VPC: load balancer in public subnets, tasks in private ones behind NAT, endpoints in isolated ones. */
 export class NetworkStack extends Stack {
@@ -45,7 +56,19 @@ export class NetworkStack extends Stack {
       retention: RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
-    vpc.addFlowLog('Flow', { destination: FlowLogDestination.toCloudWatchLogs(flowLogs), trafficType: FlowLogTrafficType.ALL })
+    acknowledge(
+      flowLogs,
+      inStandards({
+        CloudWatchLogGroupEncrypted:
+          "addresses and ports, encrypted by CloudWatch's own key; the data key is usable through the stores alone",
+      }),
+    )
+    const flowLog = vpc.addFlowLog('Flow', {
+      destination: FlowLogDestination.toCloudWatchLogs(flowLogs),
+      trafficType: FlowLogTrafficType.ALL,
+    })
+    acknowledgeOwnPolicy(flowLog)
+    acknowledgeOpenness(vpc)
     const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
 
     writeParameter(this, names.networkParameter('vpc-id'), vpc.vpcId)

@@ -20,7 +20,7 @@ function foreignRegions(template: unknown, own: string, regions: readonly string
 const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
   dns: { 'AWS::Route53::HostedZone': ['HostedZone'] },
   'global-state': { 'AWS::DynamoDB::GlobalTable': ['GlobalTable'] },
-  'control-plane': { 'AWS::KMS::Key': ['BundleSigningKey'] },
+  'control-plane': { 'AWS::KMS::Key': ['BundleSigningKey'], 'AWS::S3::Bucket': ['ControlStore'] },
   keys: { 'AWS::KMS::Key': ['ApprovalKey', 'AuditKey', 'DataKey', 'DataProtectionKey', 'TokenKey'] },
   'bundle-store': { 'AWS::S3::Bucket': ['BundleBucket'] },
   'residency-store': {
