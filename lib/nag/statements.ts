@@ -14,8 +14,13 @@ export function statementsIn(value: Json): Statement[] {
   if (typeof value === 'string') return value.includes('"Statement"') ? statementsIn(parsed(value)) : []
   if (!isObject(value)) return []
   return Object.entries(value).flatMap(([key, inner]) =>
-    key === 'Statement' ? objects(inner).map((body) => statement(body)) : statementsIn(inner),
+    key === 'Statement' ? objects(inner).flatMap(eitherOf).map(statement) : statementsIn(inner),
   )
+}
+
+/** Both branches of a condition: which one it will be, nobody knows at synth. */
+function eitherOf(body: JsonObject): JsonObject[] {
+  return isList(body['Fn::If']) ? objects(body['Fn::If']).flatMap(eitherOf) : [body]
 }
 
 function statement(body: JsonObject): Statement {

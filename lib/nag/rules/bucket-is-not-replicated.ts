@@ -12,7 +12,7 @@ export const bucketIsNotReplicated: Rule = {
     if (type === 'AWS::S3::MultiRegionAccessPoint') return ['MultiRegionAccessPoint']
     if (type !== 'AWS::S3::Bucket' || properties.ReplicationConfiguration === undefined) return []
     const rules = objects(at(properties.ReplicationConfiguration, 'Rules'))
-    if (rules.length === 0) throw new Error('the rules of the replication are not listed in the template')
+    if (rules.length === 0) throw new Error('The rules of the replication are not listed in the template.')
     return rules.map((rule) => `Destination::${textOf(at(rule, 'Destination', 'Bucket'), resource)}`)
   },
 }

@@ -53,7 +53,7 @@ function configurations(value: Json, resource: Resource): string[] {
 
 function exportersOf(text: string): JsonObject {
   const exporters = at(parse(text) as Json, 'exporters')
-  if (!isObject(exporters)) throw new Error('a configuration of a collector has exporters that cannot be read')
+  if (!isObject(exporters)) throw new Error('The exporters of a collector cannot be read.')
   return exporters
 }
 

@@ -1,4 +1,4 @@
-import { at, objects, type Resource, textOf } from '../resource.ts'
+import { at, isList, objects, type Resource, textOf } from '../resource.ts'
 import type { Rule } from '../rule.ts'
 
 /**
@@ -15,10 +15,9 @@ export const residencyTableHasNoReplica: Rule = {
     const { type, properties, place } = resource
     if (type === 'Custom::DynamoDBReplica') return [`Replica::${textOf(properties.Region, resource)}`]
     if (type !== 'AWS::DynamoDB::GlobalTable') return []
-    const replicas = objects(properties.Replicas)
-    if (replicas.length === 0) throw new Error('the replicas are not listed in the template')
+    if (!isList(properties.Replicas)) throw new Error('The replicas are not listed in the template.')
     return [
-      ...regions(replicas, resource)
+      ...regions(objects(properties.Replicas), resource)
         .filter((region) => region !== place.region)
         .map((region) => `Replica::${region}`),
       ...regions(objects(properties.GlobalTableWitnesses), resource).map((region) => `Witness::${region}`),
