@@ -12,8 +12,8 @@ export interface Layout {
   /** Every serving region. */
   readonly regions: readonly string[]
   /**
-   * Whether residency data may be where this is: everywhere but in the control plane. It writes to every region by its office, and
-   * a mistake there cannot hide in a stack of the workload account that merely has the right name.
+   * Whether residency data may be where this is: everywhere but in the control plane, which writes to every region by its office. Told by
+   * the account, so that no stack of a workload account gets out of a rule by its name; by the name too where both share one account.
    */
   holdsResidencyData(place: Place): boolean
   /** The one table that may have replicas: in the one stack that is for it, by its one name. Every other table is residency data. */
