@@ -32,6 +32,7 @@ const STANDARDS = {
   S3BucketReplicationEnabled: [NIST, HIPAA, PCI],
   S3BucketVersioningEnabled: [NIST, HIPAA, PCI],
   S3DefaultEncryptionKMS: [NIST, HIPAA, PCI],
+  SNSEncryptedKMS: [NIST, HIPAA, PCI],
   SecretsManagerRotationEnabled: [NIST, HIPAA],
   VPCDefaultSecurityGroupClosed: [NIST, HIPAA, PCI],
   VPCNoUnrestrictedRouteToIGW: [NIST, HIPAA, PCI],

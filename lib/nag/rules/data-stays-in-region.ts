@@ -10,6 +10,7 @@ const MAY_NAME_REGIONS: Readonly<Record<string, string>> = {
   'AWS::CloudWatch::Dashboard': 'is read by the browser of whoever looks, from each region',
   'AWS::CloudWatch::Alarm': 'watches numbers',
   'AWS::CloudWatch::CompositeAlarm': 'watches alarms',
+  'AWS::Synthetics::Canary': 'asks public names from outside, as any client does, and has no data to take along',
   'AWS::Budgets::': 'counts money by region',
   'AWS::CE::': 'counts money by region',
   'AWS::Organizations::Policy': 'forbids regions, and has to say which',

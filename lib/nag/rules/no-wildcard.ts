@@ -7,13 +7,13 @@ const ITSELF = ['AWS::KMS::Key', 'AWS::KMS::ReplicaKey', 'AWS::SecretsManager::R
 
 /** Actions that have no resource to name (Service Authorization Reference). */
 const WITHOUT_RESOURCE = [
-  'ecr:GetAuthorizationToken',
-  'cloudwatch:PutMetricData',
-  'xray:PutTraceSegments',
-  'xray:PutTelemetryRecords',
-  'xray:GetSamplingRules',
-  'xray:GetSamplingTargets',
-  'logs:DescribeLogGroups',
+  /^ecr:GetAuthorizationToken$/,
+  /^cloudwatch:PutMetricData$/,
+  /^xray:(Put(TraceSegments|TelemetryRecords)|GetSampling\w+)$/,
+  /^logs:(DescribeLogGroups|DescribeResourcePolicies|CreateLogDelivery)$/,
+  /^ec2:Describe(Subnets|Vpcs|RouteTables|NetworkAcls|NetworkInterfaces|ManagedPrefixLists|AvailabilityZones)$/,
+  /^tag:GetResources$/,
+  /^fis:ListExperiments$/,
 ]
 
 /**
@@ -48,7 +48,7 @@ function everyResource({ actions, resources }: Statement, resource: Resource): s
   if (ITSELF.includes(resource.type) || !resources.some((one) => /^\*+$/.test(textOf(one, resource)))) return []
   return actions
     .map((action) => textOf(action, resource))
-    .filter((action) => !WITHOUT_RESOURCE.includes(action))
+    .filter((action) => !WITHOUT_RESOURCE.some((known) => known.test(action)))
     .map((action) => `Resource::*::${action}`)
 }
 

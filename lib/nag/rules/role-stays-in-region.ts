@@ -16,8 +16,9 @@ export const roleStaysInRegion: Rule = {
   check(resource, layout) {
     const { type, properties, place } = resource
     if (!POLICY_TYPES.includes(type) || !layout.holdsResidencyData(place)) return []
+    // What a right is for is judged right by right.
     const named = [...textsIn(properties)]
-      .filter(({ key }) => key !== 'Description')
+      .filter(({ key }) => !['Description', 'Resource', 'NotResource'].includes(key))
       .flatMap(({ text }) => foreignRegions(text, place))
       .map((region) => `Region::${region}`)
     const rights = [properties.PolicyDocument, properties.Policies].flatMap((documents) => statementsIn(documents))
@@ -39,7 +40,7 @@ function isRegional(text: string, { place: { region } }: Resource): boolean {
   if (!text.startsWith('arn:')) return false
   const [, , , regionOfArn = '', , ...name] = text.split(':')
   // Buckets and roles have no region in their ARN, so their names carry it.
-  return regionOfArn === region || (regionOfArn === '' && regionsIn(name.join(':')).includes(region))
+  return regionOfArn === region || (regionOfArn === '' && regionsIn(name.join(':')).join() === region)
 }
 
 /** Whether a condition leaves this region alone. Operators that are also true of an absent key do not. */

@@ -26,7 +26,7 @@ export const rightsSuites: RuleSuite[] = [
       {
         name: 'a table of another region',
         plant: role(['dynamodb:GetItem'], [table('us-east-1')]),
-        finds: ['Region::us-east-1', `Resource::${table('us-east-1')}`],
+        finds: [`Resource::${table('us-east-1')}`],
       },
       { name: 'the same table in every region', plant: role(['dynamodb:GetItem'], [table('*')]), finds: [`Resource::${table('*')}`] },
       { name: 'everything, everywhere', plant: role(['ecr:GetAuthorizationToken'], ['*']), finds: ['Resource::*'] },
@@ -34,6 +34,11 @@ export const rightsSuites: RuleSuite[] = [
         name: 'a bucket without a region in its name',
         plant: role(['s3:GetObject'], ['arn:aws:s3:::all/*']),
         finds: ['Resource::arn:aws:s3:::all/*'],
+      },
+      {
+        name: 'a bucket that has two regions in its name',
+        plant: role(['s3:GetObject'], ['arn:aws:s3:::eu-west-1-to-us-east-1/*']),
+        finds: ['Resource::arn:aws:s3:::eu-west-1-to-us-east-1/*'],
       },
       {
         name: 'a condition on another region',
