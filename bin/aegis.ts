@@ -33,7 +33,7 @@ try {
   const app = new App()
   const context = readContext(app)
   const resolved = resolveDeployment(deployment, context.environment)
-  addNagChecks(app)
+  addNagChecks(app, resolved)
   addStacks(app, {
     deployment: resolved,
     trustRoot: loadTrustRoot(TRUST_FOLDER, resolved.environment, context.trustFile),

@@ -14,6 +14,7 @@ import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import { cellNames, REGIONAL_TABLES, sharedNames } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
+import { acknowledge } from '../nag/acknowledge.ts'
 import { bucketArn, keysArn, logGroupArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets, notifiedTopics } from './gateway-environment.ts'
@@ -54,6 +55,10 @@ export class CellEndpoints extends Construct {
     s3.addToPolicy(own(['s3:PutObject', 's3:GetObject'], [inputObjectsArn(names.inputsBucket)]))
     s3.addToPolicy(own(['s3:ListBucket'], [bucketArn(names.inputsBucket)]))
     s3.addToPolicy(imageLayers(region))
+    acknowledge(s3, {
+      [`Aegis-NoWildcard[Everybody::${imageLayersArn(region)}]`]:
+        'ECR signs the links to image layers in its own name, so there is no principal of ours; it is one bucket of AWS, and can only be read',
+    })
 
     const tables = [sharedNames(deployment).globalTable, ...REGIONAL_TABLES.map((purpose) => names.table(purpose))]
     const dynamodb = new GatewayVpcEndpoint(this, 'DynamoDb', { vpc, service: GatewayVpcEndpointAwsService.DYNAMODB })
@@ -119,9 +124,11 @@ function imageLayers(region: string): PolicyStatement {
   return new PolicyStatement({
     principals: [new AnyPrincipal()],
     actions: ['s3:GetObject'],
-    resources: [`${bucketArn(`prod-${region}-starport-layer-bucket`)}/*`],
+    resources: [imageLayersArn(region)],
   })
 }
+
+const imageLayersArn = (region: string) => `${bucketArn(`prod-${region}-starport-layer-bucket`)}/*`
 
 /** The login has no resource to name. */
 function ecrLogin(account: string): PolicyStatement {

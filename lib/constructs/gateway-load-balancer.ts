@@ -7,7 +7,7 @@ import { cellNames, publicNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
 import { GATEWAY_PORT } from './gateway-environment.ts'
-import { aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
+import { acknowledgeDeletion, aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
 import { RateLimit } from './rate-limit.ts'
 
 export interface EntranceProps {
@@ -37,6 +37,7 @@ export class GatewayLoadBalancer extends Construct {
       vpcSubnets: { subnets: vpc.publicSubnets },
       securityGroup: publicHttps(this, vpc, taskSecurityGroup),
     })
+    acknowledgeDeletion(loadBalancer)
     logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
 
     this.targetGroup = gatewayTargets(this, 'Gateways', vpc, GATEWAY_PORT)

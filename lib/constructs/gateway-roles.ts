@@ -2,7 +2,7 @@ import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import { cellNames, sharedNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 import { keysArn, repositoryArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets } from './gateway-environment.ts'
@@ -37,6 +37,8 @@ export class GatewayRoles extends Construct {
         'AWS makes up key ids; the condition on the alias leaves the keys of this region that each statement is about',
     })
 
+    acknowledgeOwnPolicy(this.task)
+
     this.execution = new Role(this, 'Execution', {
       roleName: names.executionRole,
       description: `What ECS does to start a gateway of ${region}`,
@@ -49,6 +51,7 @@ export class GatewayRoles extends Construct {
       [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
         'AWS makes up key ids; the conditions leave the data key of this region, for secrets alone',
     })
+    acknowledgeOwnPolicy(this.execution)
   }
 }
 
@@ -63,7 +66,12 @@ function executionRights({ deployment, region, zone }: Cell): PolicyStatement[] 
   const { account, dataKey } = cellNames(deployment, region, zone)
   const { gatewayRepository } = sharedNames(deployment)
   return [
-    new PolicyStatement({ sid: 'LogIn', actions: ['ecr:GetAuthorizationToken'], resources: ['*'] }),
+    new PolicyStatement({
+      sid: 'LogIn',
+      actions: ['ecr:GetAuthorizationToken'],
+      resources: ['*'],
+      conditions: { StringEquals: { 'aws:RequestedRegion': region } },
+    }),
     new PolicyStatement({
       sid: 'PullImage',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],

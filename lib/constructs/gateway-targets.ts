@@ -10,6 +10,7 @@ import {
 import { RecordTarget } from 'aws-cdk-lib/aws-route53'
 import { Duration } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 // What both load balancers of a region have in common.
 
@@ -22,6 +23,16 @@ export const LOAD_BALANCER_DEFAULTS = {
   // Not protected from deletion itself: a first deploy that fails could then not be rolled back. The stack is.
   deletionProtection: false,
 } as const
+
+export function acknowledgeDeletion(loadBalancer: ApplicationLoadBalancer): void {
+  acknowledge(
+    loadBalancer,
+    inStandards({
+      ELBDeletionProtectionEnabled:
+        'the stack is protected from deletion; protecting the load balancer too, a failed first deploy could not go',
+    }),
+  )
+}
 
 /** The gateways' tasks by one of their ports. */
 export function gatewayTargets(scope: Construct, id: string, vpc: IVpc, port: number): ApplicationTargetGroup {

@@ -4,9 +4,10 @@ import { ApplicationLoadBalancer, ApplicationProtocol, type ApplicationTargetGro
 import { ARecord } from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
 import { cellNames, publicNames } from '../../config/names.ts'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 import { OPERATOR_PORT } from './gateway-environment.ts'
 import type { EntranceProps } from './gateway-load-balancer.ts'
-import { aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
+import { acknowledgeDeletion, aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
 
 /**
  * The way of people who approve, kill and promote to a region's gateways: an internal load balancer without a public address, for the
@@ -29,6 +30,13 @@ export class OperatorLoadBalancer extends Construct {
       vpcSubnets: { subnets: vpc.privateSubnets },
       securityGroup: operatorHttps(this, vpc, { taskSecurityGroup, sources: deployment.operatorCidrs }),
     })
+    acknowledgeDeletion(loadBalancer)
+    acknowledge(
+      loadBalancer,
+      inStandards({
+        ALBWAFEnabled: 'no public address: only private networks that config names reach it, and they are not a crowd to limit',
+      }),
+    )
     logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
 
     this.targetGroup = gatewayTargets(this, 'Operators', vpc, OPERATOR_PORT)

@@ -1,5 +1,6 @@
 import { CfnWebACL, CfnWebACLAssociation } from 'aws-cdk-lib/aws-wafv2'
 import { Construct } from 'constructs'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 export interface RateLimitProps {
   readonly loadBalancerArn: string
@@ -33,6 +34,13 @@ export class RateLimit extends Construct {
         },
       ],
     })
+    acknowledge(
+      acl,
+      inStandards({
+        WAFv2LoggingEnabled:
+          "the load balancer's access log has every request with what the web ACL did to it; a second copy of it leaks more",
+      }),
+    )
     new CfnWebACLAssociation(this, 'Association', { resourceArn: loadBalancerArn, webAclArn: acl.attrArn })
   }
 }

@@ -8,7 +8,7 @@ import { bucketArn, roleArn } from '../constructs/arns.ts'
 import { bundleObjectArns } from '../constructs/bundle-objects.ts'
 import { namedRole } from '../constructs/named-principal.ts'
 import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 /** Signed bundles and directories of one region: the publisher writes, this region's gateways read, nobody else does either. */
 export class BundleStoreStack extends Stack {
@@ -55,9 +55,15 @@ export class BundleStoreStack extends Stack {
         [publisher],
       ),
     )
+    const accessLogs =
+      'two roles reach the objects, which are signed, content-addressed and read by digest; the access log bucket comes in a later stack'
     acknowledge(bucket, {
-      'AwsSolutions-S1':
-        'two roles reach the objects, which are signed, content-addressed and read by digest; the access log bucket comes in a later stack',
+      'AwsSolutions-S1': accessLogs,
+      ...inStandards({
+        S3BucketLoggingEnabled: accessLogs,
+        S3BucketReplicationEnabled: 'the publisher ships every object to every region itself and reads it back from there',
+        S3DefaultEncryptionKMS: 'signed, not secret: what is in here every gateway may read; encrypted at rest by the key of S3',
+      }),
     })
   }
 }

@@ -10,7 +10,7 @@ import { bundleObjectArns } from '../constructs/bundle-objects.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
 import { SigningKey } from '../constructs/signing-key.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
 import { PUBLISHER_ACTIONS } from './global-state.ts'
 
 /** The control account's part: the key that signs bundles and directories, the role that publishes them to every region, and what it remembers. */
@@ -39,6 +39,7 @@ export class ControlPlaneStack extends Stack {
     const rights = publishing(deployment)
     for (const { statement } of rights) publisher.addToPolicy(statement)
     acknowledge(publisher, Object.assign({}, ...rights.map(({ findings }) => findings)))
+    acknowledgeOwnPolicy(publisher)
     controlStore(this, names.controlStore, roleArn(env.account, names.publisherRole))
   }
 }
@@ -67,9 +68,17 @@ function controlStore(stack: Stack, bucketName: string, publisherRoleArn: string
       resources: [`${bucketArn(bucketName)}/*`],
     }),
   )
+  const accessLogs =
+    'one role reaches the objects, and the ledger in it is itself the log of who did what; CloudTrail data events can be added'
   acknowledge(bucket, {
-    'AwsSolutions-S1':
-      'one role reaches the objects, and the ledger in it is itself the log of who did what; CloudTrail data events can be added',
+    'AwsSolutions-S1': accessLogs,
+    ...inStandards({
+      S3BucketLoggingEnabled: accessLogs,
+      S3BucketReplicationEnabled:
+        "the control plane is in one region by choice: gateways serve without it, from what is in every region's own bundle bucket",
+      S3DefaultEncryptionKMS:
+        'protected by digests and signatures, and by a policy that lets one role read; encrypted at rest by the key of S3',
+    }),
   })
 }
 

@@ -12,6 +12,7 @@ import { GatewayTask } from '../constructs/gateway-task.ts'
 import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
 import { OperatorLoadBalancer } from '../constructs/operator-load-balancer.ts'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 import { markPlaceholders, PLACEHOLDER_IMAGE_TAG } from '../placeholders.ts'
 import { LOAD_BALANCER_LOGS } from './residency-store.ts'
 
@@ -47,6 +48,13 @@ export class GatewayStack extends Stack {
       retention: RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
+    acknowledge(
+      logGroup,
+      inStandards({
+        CloudWatchLogGroupEncrypted:
+          "no argument, result or verdict is logged here; encrypted by CloudWatch's own key, as the data key is usable through the stores alone",
+      }),
+    )
     const roles = new GatewayRoles(this, 'Roles', cell)
     const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })
     new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, targetGroup, operatorTargetGroup })

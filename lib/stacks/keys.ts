@@ -8,6 +8,7 @@ import { DataKey } from '../constructs/data-key.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { namedRole } from '../constructs/named-principal.ts'
 import { SigningKey } from '../constructs/signing-key.ts'
+import { acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 
 /** Logical ids of the signing keys. Fixed, as CloudFormation would replace a key whose id changed. */
 const LOGICAL_IDS = { token: 'TokenKey', approval: 'ApprovalKey', 'data-protection': 'DataProtectionKey', audit: 'AuditKey' } as const
@@ -48,6 +49,7 @@ export class KeysStack extends Stack {
       )
       pinLogicalId(role, 'DataProtectionRole')
       role.addToPolicy(new PolicyStatement({ actions: ['kms:Sign', 'kms:GetPublicKey'], resources: [key.keyArn] }))
+      acknowledgeOwnPolicy(role)
     }
   }
 }

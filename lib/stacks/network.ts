@@ -9,10 +9,21 @@ import { DnsFirewall } from '../constructs/dns-firewall.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { writeParameter } from '../constructs/network-parameter.ts'
 import { toolHosts } from '../constructs/tool-hosts.ts'
+import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
 
 /** Every cell has the same addresses: cells never connect to each other, and a number per region would move when a region is added. */
 export const VPC_CIDR = '10.0.0.0/16'
 const AZ_COUNT_MAX = 3
+
+/** What a VPC with a public entrance cannot avoid. */
+function acknowledgeOpenness(vpc: Vpc): void {
+  acknowledge(vpc, inStandards({ VPCDefaultSecurityGroupClosed: 'nothing uses the default group, and emptying it would take a Lambda' }))
+  for (const subnet of vpc.publicSubnets)
+    acknowledge(
+      subnet,
+      inStandards({ VPCNoUnrestrictedRouteToIGW: 'holds load balancers and NAT gateways alone: tasks and endpoints have no such route' }),
+    )
+}
 
 /** A region's VPC: load balancer in public subnets, tasks in private ones behind NAT, endpoints in isolated ones. */
 export class NetworkStack extends Stack {
@@ -47,8 +58,20 @@ export class NetworkStack extends Stack {
       retention: RetentionDays.THREE_MONTHS,
       removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
-    vpc.addFlowLog('Flow', { destination: FlowLogDestination.toCloudWatchLogs(flowLogs), trafficType: FlowLogTrafficType.ALL })
     new DnsFirewall(this, 'DnsFirewall', { vpc, name: names.cluster, hosts: allowedHosts(cell) })
+    acknowledge(
+      flowLogs,
+      inStandards({
+        CloudWatchLogGroupEncrypted:
+          "addresses and ports, encrypted by CloudWatch's own key; the data key is usable through the stores alone",
+      }),
+    )
+    const flowLog = vpc.addFlowLog('Flow', {
+      destination: FlowLogDestination.toCloudWatchLogs(flowLogs),
+      trafficType: FlowLogTrafficType.ALL,
+    })
+    acknowledgeOwnPolicy(flowLog)
+    acknowledgeOpenness(vpc)
     const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
 
     writeParameter(this, names.networkParameter('vpc-id'), vpc.vpcId)

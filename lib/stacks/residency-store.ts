@@ -9,6 +9,7 @@ import { bucketArn, roleArn, tableArn } from '../constructs/arns.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
 import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
 import { ResidencyTable } from '../constructs/residency-table.ts'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 /** Logical ids of the tables. Fixed, as CloudFormation would replace a table whose id changed. */
 const LOGICAL_IDS: Record<RegionalTable, string> = {
@@ -69,6 +70,13 @@ function accessLogsBucket(scope: Construct, bucketName: string, account: string)
       resources: [`${bucketArn(bucketName)}/${LOAD_BALANCER_LOGS}/AWSLogs/${account}/*`],
     }),
   )
+  acknowledge(
+    bucket,
+    inStandards({
+      S3BucketReplicationEnabled: 'access logs name clients, so they stay in this region, and are deleted after three months',
+      S3DefaultEncryptionKMS: 'load balancers deliver their logs to no bucket of another encryption',
+    }),
+  )
   return bucket
 }
 
@@ -104,6 +112,12 @@ function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn
       resources: [`${bucketArn(bucketName)}/*`],
     }),
   )
+  acknowledge(
+    bucket,
+    inStandards({
+      S3BucketReplicationEnabled: 'audit records stay in the region that made them; versions and the object lock keep them there',
+    }),
+  )
 }
 
 /**
@@ -128,5 +142,13 @@ function inputsBucket(scope: Construct, bucketName: string, { key, gatewayRoleAr
       ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
       [gatewayRoleArn],
     ),
+  )
+  acknowledge(
+    bucket,
+    inStandards({
+      S3BucketReplicationEnabled:
+        "recorded inputs stay in the region where they were asked, and are nobody's evidence: losing them loses a replay",
+      S3BucketVersioningEnabled: 'what has expired must be gone: a version kept would be an argument kept',
+    }),
   )
 }

@@ -4,7 +4,7 @@ import type { Construct } from 'constructs'
 import { cellNames, stackNames, zoneNames } from '../../config/names.ts'
 import { type Deployment, primaryOf } from '../../config/schema.ts'
 import { stackProps } from '../cell.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 /** Letters and digits, 381 bits of them: the gateway hashes what it gets. */
 const SECRET_LENGTH = 64
@@ -31,9 +31,7 @@ export class ZoneStack extends Stack {
     })
     secret.overrideLogicalId('PseudonymKey')
     secret.applyRemovalPolicy(RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-    acknowledge(secret, {
-      'AwsSolutions-SMG4':
-        'a new key gives every value a new pseudonym, which breaks all that was joined by the old: a decision, not a schedule',
-    })
+    const rotation = 'a new key gives every value a new pseudonym, which breaks all that was joined by the old: a decision, not a schedule'
+    acknowledge(secret, { 'AwsSolutions-SMG4': rotation, ...inStandards({ SecretsManagerRotationEnabled: rotation }) })
   }
 }

@@ -32,7 +32,7 @@ export interface Synthesized {
 export function buildApp(changed: Partial<DeploymentInput> = {}): { app: App; deployment: Deployment } {
   const app = new App({ context: cdkContext(), analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
-  addNagChecks(app)
+  addNagChecks(app, deployment)
   addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG })
   return { app, deployment }
 }

@@ -1,0 +1,266 @@
+import { CfnBackupVault } from 'aws-cdk-lib/aws-backup'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { FilterPattern, LogGroup, SubscriptionFilter } from 'aws-cdk-lib/aws-logs'
+import { Bucket } from 'aws-cdk-lib/aws-s3'
+import { CfnResource } from 'aws-cdk-lib/core'
+import { sharedNames, stackNames } from '../../../config/names.ts'
+import { backupStaysInRegion } from '../../../lib/nag/rules/backup-stays-in-region.ts'
+import { bucketIsNotReplicated } from '../../../lib/nag/rules/bucket-is-not-replicated.ts'
+import { dataStaysInRegion } from '../../../lib/nag/rules/data-stays-in-region.ts'
+import { endpointStaysInRegion } from '../../../lib/nag/rules/endpoint-stays-in-region.ts'
+import { exporterStaysInRegion } from '../../../lib/nag/rules/exporter-stays-in-region.ts'
+import { keyStaysInRegion } from '../../../lib/nag/rules/key-stays-in-region.ts'
+import { CONTROL, deployment, type RuleSuite, raw, WORKLOAD } from '../planted.ts'
+
+const MULTI_REGION_KEY = 'mrk-1234abcd12ab34cd56ef1234567890ab'
+const POLICY = { Statement: [{ Effect: 'Allow', Principal: '*', Action: 's3:GetObject', Resource: 'arn:aws:s3:::x/*' }] }
+
+/** A task whose container has these variables, or starts with this command. */
+const task = (variables: Record<string, string>, command: string[] = []) =>
+  raw('AWS::ECS::TaskDefinition', {
+    ContainerDefinitions: [
+      { Name: 'c', Command: command, Environment: Object.entries(variables).map(([Name, Value]) => ({ Name, Value })) },
+    ],
+  })
+const collector = (exporters: string) => task({ AOT_CONFIG_CONTENT: `receivers:\n  otlp:\nexporters:\n${exporters}` })
+
+const replicatedTo = (destination: unknown) =>
+  raw('AWS::S3::Bucket', { ReplicationConfiguration: { Role: 'r', Rules: [{ Status: 'Enabled', Destination: { Bucket: destination } }] } })
+
+const backupPlan = (vault: unknown) =>
+  raw('AWS::Backup::BackupPlan', {
+    BackupPlan: {
+      BackupPlanRule: [{ RuleName: 'daily', TargetBackupVault: 'v', CopyActions: [{ DestinationBackupVaultArn: vault }] }],
+    },
+  })
+const vaultOf = (region: string) => `arn:aws:backup:${region}:${WORKLOAD}:backup-vault:v`
+
+export const dataSuites: RuleSuite[] = [
+  {
+    rule: keyStaysInRegion,
+    refuses: [
+      { name: 'a multi-region key', plant: (stack) => void new Key(stack, 'Key', { multiRegion: true }), finds: ['MultiRegion'] },
+      {
+        name: 'a key that may be one, by a condition',
+        plant: raw('AWS::KMS::Key', { MultiRegion: { 'Fn::If': ['Far', true, false] } }),
+        finds: ['MultiRegion'],
+      },
+      {
+        name: 'a replica of a key, in the control account too',
+        account: CONTROL,
+        plant: raw('AWS::KMS::ReplicaKey', { PrimaryKeyArn: 'arn:aws:kms:us-east-1:1:key/x' }),
+        finds: ['ReplicaKey::arn:aws:kms:us-east-1:1:key/x'],
+      },
+      {
+        name: "somebody else's multi-region key in use",
+        plant: raw('AWS::Logs::LogGroup', { KmsKeyId: `arn:aws:kms:eu-west-1:${WORKLOAD}:key/${MULTI_REGION_KEY}` }),
+        finds: [`Key::${MULTI_REGION_KEY}`],
+      },
+    ],
+    accepts: [{ name: 'a key of one region', plant: (stack) => void new Key(stack, 'Key', { multiRegion: false }) }],
+  },
+  {
+    rule: dataStaysInRegion,
+    refuses: [
+      {
+        name: 'a log group that streams to another region',
+        plant: (stack) => {
+          const logGroup = new LogGroup(stack, 'Logs')
+          const arn = 'arn:aws:kinesis:us-east-1:222222222222:stream/logs'
+          new SubscriptionFilter(stack, 'Filter', {
+            logGroup,
+            filterPattern: FilterPattern.allEvents(),
+            destination: { bind: () => ({ arn }) },
+          })
+        },
+        finds: ['DestinationArn::us-east-1'],
+      },
+      {
+        name: 'an endpoint of another region in the environment of a task',
+        plant: task({ AWS_ENDPOINT_URL_S3: 'https://s3.us-east-1.amazonaws.com' }),
+        finds: ['ContainerDefinitions::us-east-1'],
+      },
+      {
+        name: 'a bucket that is named after another region',
+        plant: raw('AWS::S3::Bucket', { BucketName: 'aegis-prod-eu-central-1-audit-222222222222' }),
+        finds: ['BucketName::eu-central-1'],
+      },
+      {
+        name: 'a type that nobody knows',
+        plant: raw('Acme::Mirror::Link', { Targets: [{ Where: 'ap-southeast-1a' }] }),
+        finds: ['Targets::ap-southeast-1'],
+      },
+      {
+        name: 'a custom resource that reads a parameter elsewhere',
+        plant: raw('Custom::AWS', { Create: '{"service":"SSM","action":"getParameter","region":"us-east-1"}' }),
+        finds: ['Create::us-east-1'],
+      },
+      {
+        name: "a zone's secret with a copy outside the zone",
+        plant: raw('AWS::SecretsManager::Secret', { ReplicaRegions: [{ Region: 'eu-central-1' }, { Region: 'us-east-1' }] }),
+        finds: ['ReplicaRegions::us-east-1'],
+      },
+      {
+        name: 'the policy of a regional table that lets in a role of another region',
+        plant: raw('AWS::DynamoDB::GlobalTable', { Replicas: [{ Region: 'eu-west-1', Who: 'aegis-prod-us-east-1-gateway' }] }),
+        finds: ['Replicas::us-east-1'],
+      },
+      {
+        name: 'a stack named like the control plane in the workload account',
+        stackName: `${stackNames(deployment).controlPlane}-copy`,
+        plant: raw('AWS::S3::Bucket', { BucketName: 'copy-us-east-1' }),
+        finds: ['BucketName::us-east-1'],
+      },
+    ],
+    accepts: [
+      { name: 'its own region', plant: raw('AWS::S3::Bucket', { BucketName: 'aegis-prod-eu-west-1-audit-222222222222' }) },
+      { name: 'words for people', plant: raw('AWS::KMS::Key', { Description: 'not for us-east-1' }) },
+      { name: "a zone's secret in the zone", plant: raw('AWS::SecretsManager::Secret', { ReplicaRegions: [{ Region: 'eu-central-1' }] }) },
+      { name: 'a dashboard of every region', plant: raw('AWS::CloudWatch::Dashboard', { DashboardBody: '{"region":"us-east-1"}' }) },
+      { name: 'the control account, which writes to every region', account: CONTROL, plant: task({ TABLES: 'us-east-1' }) },
+      {
+        name: 'the global table',
+        stackName: stackNames(deployment).globalState,
+        plant: raw('AWS::DynamoDB::GlobalTable', { TableName: sharedNames(deployment).globalTable, Replicas: [{ Region: 'us-east-1' }] }),
+      },
+    ],
+  },
+  {
+    rule: bucketIsNotReplicated,
+    refuses: [
+      {
+        name: 'a replication rule, wherever the copy is',
+        plant: (stack) => {
+          new Bucket(stack, 'Audit', {
+            versioned: true,
+            replicationRules: [{ destination: Bucket.fromBucketName(stack, 'Far', 'far-away') }],
+          })
+        },
+        finds: ['Destination::arn:aws:s3:::far-away'],
+      },
+      {
+        name: 'rules that the template does not list',
+        plant: raw('AWS::S3::Bucket', { ReplicationConfiguration: { Rules: [] } }),
+        finds: ['Aegis-BucketIsNotReplicated'],
+      },
+      {
+        name: 'an access point over several regions',
+        plant: raw('AWS::S3::MultiRegionAccessPoint', { Regions: [] }),
+        finds: ['MultiRegionAccessPoint'],
+      },
+    ],
+    accepts: [
+      { name: 'a bucket without replication', plant: (stack) => void new Bucket(stack, 'Audit') },
+      { name: "the control account's own history", account: CONTROL, plant: replicatedTo('arn:aws:s3:::second') },
+    ],
+  },
+  {
+    rule: backupStaysInRegion,
+    refuses: [
+      { name: 'a copy into another zone', plant: backupPlan(vaultOf('us-east-1')), finds: ['CopyTo::us-east-1'] },
+      {
+        name: 'a copy into the standby, until it is acknowledged',
+        plant: backupPlan(vaultOf('eu-central-1')),
+        finds: ['CopyTo::eu-central-1'],
+      },
+      { name: 'a copy that synth cannot place', plant: backupPlan({ Ref: 'Vault' }), finds: ['CopyTo::<?>'] },
+    ],
+    accepts: [
+      { name: 'a copy in the region', plant: backupPlan(vaultOf('eu-west-1')) },
+      {
+        name: "a copy into another vault of the plan's stack",
+        plant: (stack) => {
+          const { attrBackupVaultArn } = new CfnBackupVault(stack, 'Second', { backupVaultName: 'second' })
+          backupPlan(attrBackupVaultArn)(stack)
+        },
+      },
+      { name: 'a plan without copies', plant: raw('AWS::Backup::BackupPlan', { BackupPlan: { BackupPlanRule: [{ RuleName: 'daily' }] } }) },
+    ],
+  },
+  {
+    rule: endpointStaysInRegion,
+    refuses: [
+      {
+        name: 'a service region of elsewhere',
+        plant: raw('AWS::EC2::VPCEndpoint', {
+          ServiceName: 'com.amazonaws.eu-west-1.kms',
+          ServiceRegion: 'us-east-1',
+          PolicyDocument: POLICY,
+        }),
+        finds: ['ServiceRegion::us-east-1'],
+      },
+      {
+        name: "another region's service",
+        plant: raw('AWS::EC2::VPCEndpoint', { ServiceName: 'com.amazonaws.eu-west-2.kms', PolicyDocument: POLICY }),
+        finds: ['Service::com.amazonaws.eu-west-2.kms'],
+      },
+      {
+        name: 'an endpoint that lets everything through',
+        plant: raw('AWS::EC2::VPCEndpoint', { ServiceName: 'com.amazonaws.eu-west-1.kms' }),
+        finds: ['NoPolicy'],
+      },
+    ],
+    accepts: [
+      {
+        name: "the region's own service",
+        plant: raw('AWS::EC2::VPCEndpoint', {
+          ServiceName: { 'Fn::Join': ['', ['com.amazonaws.', { Ref: 'AWS::Region' }, '.s3']] },
+          PolicyDocument: POLICY,
+        }),
+      },
+    ],
+  },
+  {
+    rule: exporterStaysInRegion,
+    refuses: [
+      {
+        name: 'an SDK that exports to a host of somebody else',
+        plant: task({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.vendor.example:4317' }),
+        finds: ['OTEL_EXPORTER_OTLP_ENDPOINT::https://otlp.vendor.example:4317'],
+      },
+      {
+        name: 'a collector that exports to the global endpoint of a service',
+        plant: collector('  otlphttp/xray:\n    traces_endpoint: https://xray.amazonaws.com/v1/traces\n'),
+        finds: ['otlphttp/xray::https://xray.amazonaws.com/v1/traces'],
+      },
+      {
+        name: 'a collector with a region of its own',
+        plant: collector('  awsxray:\n    region: us-east-1\n'),
+        finds: ['awsxray::us-east-1'],
+      },
+      {
+        name: "a host that only begins like the region's",
+        plant: collector('  otlphttp:\n    endpoint: https://xray.eu-west-1.amazonaws.com.evil.example\n'),
+        finds: ['otlphttp::https://xray.eu-west-1.amazonaws.com.evil.example'],
+      },
+      {
+        name: 'a configuration that is kept in a parameter',
+        plant: raw('AWS::SSM::Parameter', { Type: 'String', Value: '{"exporters":{"otlp":{"endpoint":"otlp.vendor.example:4317"}}}' }),
+        finds: ['otlp::otlp.vendor.example:4317'],
+      },
+      {
+        name: 'a configuration that cannot be read',
+        plant: task({}, ['--config=yaml:exporters:', '\nexporters: [a, b']),
+        finds: ['Aegis-ExporterStaysInRegion'],
+      },
+    ],
+    accepts: [
+      { name: 'the collector beside the task', plant: task({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }) },
+      {
+        name: "a collector that exports to its region's services",
+        plant: collector(
+          `  awsxray:\n    region: eu-west-1\n  awsemf:\n    region: \${env:AWS_REGION}\n  otlphttp:\n    endpoint: https://xray.eu-west-1.amazonaws.com\n`,
+        ),
+      },
+      {
+        name: 'a collector whose configuration is joined from pieces',
+        plant: (stack) => {
+          new CfnResource(stack, 'Parameter', {
+            type: 'AWS::SSM::Parameter',
+            properties: { Value: { 'Fn::Sub': `exporters:\n  awsxray:\n    region: \${AWS::Region}\n` } },
+          })
+        },
+      },
+    ],
+  },
+]
