@@ -5,12 +5,18 @@ export interface LoopsOptions {
   /** Between two looks while a rollout is under way, and otherwise. */
   busyMs?: number
   idleMs?: number
-  /** Between two looks at what other processes have written, and at the regions' keys. */
+  /** Between two looks at what other processes have written, and at keys of regions that have not shown all of them. */
   catchUpMs?: number
+  /** Between two looks at the regions' keys otherwise: they hardly ever change, and KMS charges for each. */
+  keysMs?: number
 }
 
 /** Keeps the control plane at work until the returned function is called. Nothing here decides; every part may fail and is tried again. */
-export function startLoops(plane: Plane, { log, busyMs = 200, idleMs = 1000, catchUpMs = 5000 }: LoopsOptions): () => Promise<void> {
+export function startLoops(
+  plane: Plane,
+  { log, busyMs = 200, idleMs = 1000, catchUpMs = 5000, keysMs = 60_000 }: LoopsOptions,
+): () => Promise<void> {
+  let allKeys = false
   const busy = () => plane.kernel.state().rollout !== null
   const loops = [
     loop(
@@ -18,8 +24,10 @@ export function startLoops(plane: Plane, { log, busyMs = 200, idleMs = 1000, cat
       () => catchUpMs,
     ),
     loop(
-      async () => plane.refreshKeys(),
-      () => catchUpMs,
+      async () => {
+        allKeys = await plane.refreshKeys()
+      },
+      () => (allKeys ? keysMs : catchUpMs),
     ),
     loop(
       async () => {

@@ -59,8 +59,8 @@ export interface Plane {
   replays: Map<string, Map<string, ReplayResult>>
   /** Reads where the store and the regions stand. @throws StoreDamagedError */
   open(): Promise<void>
-  /** Asks every region's KMS for its keys. */
-  refreshKeys(): Promise<void>
+  /** Asks every region's KMS for its keys. @returns whether all have shown all of them */
+  refreshKeys(): Promise<boolean>
   /** What directories say beside number and dates; undefined before it was worked out. */
   standing(): ReturnType<Engine['standing']>
   /** Remembers what the regions do now, to measure a later rollout against. */

@@ -24,8 +24,8 @@ export interface KeysOptions {
 
 /** The regions' public keys, as directories list them. */
 export interface RegionKeys {
-  /** Asks every region's KMS. One that is away keeps what it was known by. */
-  refresh(): Promise<void>
+  /** Asks every region's KMS. One that is away keeps what it was known by. @returns whether all have shown all their keys */
+  refresh(): Promise<boolean>
   /** @param removed keys that must never be listed again */
   list(removed: (region: string) => readonly string[]): { issuers: Issuer[]; attesters: Attester[] }
 }
@@ -41,6 +41,7 @@ export function regionKeys({ cells, memory, clock, keyOverlapMs: overlapMs, conf
         }),
       )
       asked = new Map(answers)
+      return answers.every(([, { issuer, attester }]) => issuer !== undefined && attester !== undefined)
     },
     list: (removed) => ({
       issuers: cells.flatMap((cell) => {

@@ -77,6 +77,8 @@ export function statusRoutes({ plane, registration, settings }: StatusRoutesPart
         if (issuer?.keys.some((key) => key.kid === kid) !== true && issuer?.removed?.includes(kid) !== true)
           throw new PlaneError('not_found', `region ${region} has no token key of this id`)
         await changeAnyVersion(plane.directory, { change: { kind: 'remove_key', region, kid }, by: operator, reason: 'removed at once' })
+        // The next key is listed in the same directory: without one the region's tokens would hold nowhere.
+        await plane.refreshKeys()
         await plane.engine.signDirectories()
         await plane.couriers.round()
         return status(operator)
