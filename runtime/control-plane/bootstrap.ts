@@ -15,13 +15,14 @@ export interface BootstrapOptions {
   log: (event: object) => void
 }
 
+const PUBLISHES = new Set(['published', 'rolled_back'])
 const STARTUP = { iss: '', sub: 'startup' }
 
 /**
  * Takes over a folder of documents as it stands: what one machine starts with. Tenants and clients are imported where their files have changed
  * since they were imported last; policy that was edited since the last start is served everywhere at once, as no gateway serves yet. Policy
- * that is known already is not: it was published or not, and perhaps taken back, by people, and a process that starts anew decides nothing over
- * their heads. Nor does it end a rollout.
+ * that was ever published is not: it was taken back since, and a process that starts anew decides nothing over people's heads. Nor does it end
+ * a rollout.
  * @throws PolicyRefusedError and others: what was active stays active
  */
 export async function bootstrap({ plane, registration, documentsDir, policiesDir, log }: BootstrapOptions): Promise<void> {
@@ -48,14 +49,16 @@ export async function bootstrap({ plane, registration, documentsDir, policiesDir
     },
   )
   const files = Object.fromEntries(sourcesIn({ documentsDir, policiesDir }))
-  const { record, known } = await registration.register({
+  const { record } = await registration.register({
     files,
     author: STARTUP.sub,
     reason: 'the documents as they are at the start',
     commit: null,
   })
   const { active, rollout } = plane.kernel.state()
-  if (active !== null && active.revision !== record.revision && (known || rollout !== null))
+  const wasPublished = async () =>
+    (await plane.ledger.acts()).some(({ kind, facts }) => PUBLISHES.has(kind) && facts.revision === record.revision)
+  if (active !== null && active.revision !== record.revision && (rollout !== null || (await wasPublished())))
     log({ event: 'kept', active: active.revision, documents: record.revision, detail: 'aegis policy publish rolls out the documents' })
   else if (active?.revision !== record.revision)
     await plane.publishing.atOnce({

@@ -27,8 +27,12 @@ export interface RegistrationOptions {
 
 /** Takes in what authors write: it becomes a revision when everything holds, and leaves no trace when it does not. */
 export interface Registration {
-  /** @returns the revision; `known` when it was registered before, by whomever. @throws PlaneError policy_refused, with its faults */
-  register(order: RegisterOrder): Promise<{ record: RevisionRecord; known: boolean }>
+  /**
+   * @returns the revision; `known` when it was registered before, by whomever; what these very sources were checked by, which may be others than
+   *   those that it was registered with: a comment in Rego makes no revision.
+   * @throws PlaneError policy_refused, with its faults
+   */
+  register(order: RegisterOrder): Promise<{ record: RevisionRecord; known: boolean; checks: RevisionRecord['checks'] }>
   /** Checks alone. @throws PlaneError policy_refused */
   check(files: RegisterOrder['files']): Promise<{ sources: Sources; compiled: CompiledPolicy }>
   /** Why the last attempt was refused; undefined when it was not. */
@@ -72,7 +76,7 @@ export function createRegistration({ kernel, registry, directory, compile, clock
           result: undefined,
         }))
       }
-      return { record, known }
+      return { record, known, checks: about.checks }
     },
     check,
     refused: () => refused,

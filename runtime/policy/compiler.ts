@@ -99,7 +99,10 @@ async function modulesFrom(sources: Sources, context: CompileContext): Promise<{
 }
 
 async function opaFor(sources: Sources, context: CompileContext): Promise<string> {
-  const opa = await context.opa()
+  const opa = await context.opa().catch((error: Error) => {
+    // One is named that is no opa, or another version: whoever publishes hears of it, and not of a request that failed.
+    throw new PolicyRefusedError([libraryFault(error.message)])
+  })
   if (opa !== undefined) return opa
   const changed = changedSinceBuilt(sources)
   const more = changed.length > 1 ? ` (and ${changed.length - 1} more)` : ''

@@ -69,6 +69,14 @@ describe('a start over a folder of documents', () => {
     expect(plane.log).toContainEqual(expect.objectContaining({ event: 'kept', documents: revision, active: state().active?.revision }))
   })
 
+  test('serves what was only looked at before: to compare or replay a working tree registers it', async () => {
+    setLimit(800_000)
+    await plane.register(sourcesWithLimit(800_000))
+    await plane.rebuilt()
+    await start()
+    expect(await limitAt(plane, 'eu-central-1')).toBe(800_000)
+  })
+
   test('imports tenants that have changed, whatever is being rolled out', async () => {
     const file = join(documentsDir, 'tenants.yaml')
     writeFileSync(file, readFileSync(file, 'utf8').replace(/(clinic-eu:[\s\S]*?binding: )region/, '$1zone'))

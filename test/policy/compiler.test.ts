@@ -113,6 +113,14 @@ describe('refuses, with file, line and one line a fault', () => {
     expect(changedSinceBuilt(changed)).toEqual(['modules/gateway/chain.rego'])
   })
 
+  test('changed Rego where the opa that is named is none', async () => {
+    const opa = async () => {
+      throw new Error('OPA_BIN=/bin/false is not opa, opa 1.19.1 is needed; run npm run tools')
+    }
+    const { message } = await refusal(edited(demoSources, 'modules/gateway/access.rego', 'package', '# other\npackage'), { opa })
+    expect(message).toMatch(/^modules\/gateway:1:1: OPA_BIN=\/bin\/false is not opa/)
+  })
+
   test('changed Rego tests where there is no opa: nobody knows whether they pass', async () => {
     const error = await refusal(edited(demoSources, 'modules/tests/chain_test.rego', 'package', '# changed\npackage'))
     expect(error.message).toMatch(/^modules\/tests\/chain_test.rego:1:1: Rego changed/)

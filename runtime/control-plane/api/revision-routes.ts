@@ -78,13 +78,13 @@ export function revisionRoutes({ plane, registration }: RevisionRoutesParts) {
       requireRole(operator, 'author', 'publisher')
       requireAllTenants(operator, 'registering a revision')
       const order = parseBody(body, registerBody)
-      const { record, known } = await registration.register({
+      const { record, known, checks } = await registration.register({
         files: order.files,
         author: operator.sub,
         reason: order.reason,
         commit: order.commit ?? null,
       })
-      return reply.code(201).send({ revision: record.revision, known, author: record.author, checks: record.checks })
+      return reply.code(201).send({ revision: record.revision, known, author: record.author, checks })
     })
 
     app.get('/v1/revisions', async ({ operator, query }) => {

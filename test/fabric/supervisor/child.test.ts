@@ -84,7 +84,10 @@ test('a child that was killed on purpose stays down until it is started', async 
 })
 
 test('a child that is started again is told so by its environment', async () => {
-  const part = child(`process.send({type:'says', what: process.env.WHEN}); ${LIVES}`, { env: { WHEN: 'first' }, laterEnv: { WHEN: 'later' } })
+  const part = child(`process.send({type:'says', what: process.env.WHEN}); ${LIVES}`, {
+    env: { WHEN: 'first' },
+    laterEnv: { WHEN: 'later' },
+  })
   const said: unknown[] = []
   part.onMessage((message) => said.push((message as { what?: string }).what))
   await part.start()
