@@ -30,6 +30,12 @@ export interface Candidate {
   updatedAt: number
 }
 
+/**
+ * A candidate holds for so long after it was named last. Whoever rolls it out names it anew all the time: a region that hears nothing of them any more
+ * must not go on for days with what was perhaps aborted meanwhile.
+ */
+export const CANDIDATE_LEASE_MS = 10 * 60_000
+
 /** Everything that one region is told to serve. */
 export interface RegionPointers {
   stable: Pointer | undefined

@@ -29,6 +29,19 @@ describe('a rollout', () => {
     for (const { candidate } of plane.cells) expect(candidate?.withdrawn).toBe(true)
   })
 
+  test('names its candidate anew all the time, as gateways believe it for minutes only', async () => {
+    await plane.publish(sourcesWithLimit(800_000))
+    await publishing().pause('ben', 'lunch')
+    const namedAt = () => plane.cell('us-east-1').candidate?.updatedAt ?? 0
+    const before = namedAt()
+    plane.nowMs += 59_000
+    await plane.plane.settle()
+    expect(namedAt()).toBe(before)
+    plane.nowMs += 1000
+    await plane.plane.settle()
+    expect(namedAt()).toBe(plane.nowMs)
+  })
+
   test('goes on in another process from where it was', async () => {
     await plane.publish(sourcesWithLimit(800_000))
     plane.nowMs += 1500

@@ -1,5 +1,5 @@
 import { sha256 } from '../../policy/file-hashes.ts'
-import { bundleKey, type Candidate, directoryKey, type Pointer, type RegionPointers } from '../../state/pointers.ts'
+import { bundleKey, CANDIDATE_LEASE_MS, type Candidate, directoryKey, type Pointer, type RegionPointers } from '../../state/pointers.ts'
 import type { Cell } from '../cell.ts'
 
 /** What one region is to have. */
@@ -91,10 +91,13 @@ function refuseAhead(region: string, { stable }: RegionPointers, { bundle, direc
 }
 
 /** @returns undefined when the item says already what it has to */
+/** Well within the time that a gateway believes it. */
+const NAMED_ANEW_MS = CANDIDATE_LEASE_MS / 10
+
 function candidateItem(region: string, before: Candidate | undefined, wanted: Target['candidate'], nowMs: number): Candidate | undefined {
   if (wanted === undefined) return before === undefined || before.withdrawn ? undefined : { ...before, withdrawn: true, updatedAt: nowMs }
   const next: Candidate = { region, ...wanted, withdrawn: false, updatedAt: nowMs }
-  return before !== undefined && same(before, next) ? undefined : next
+  return before !== undefined && same(before, next) && nowMs - before.updatedAt < NAMED_ANEW_MS ? undefined : next
 }
 
 function same<T extends { updatedAt: number }>(one: T, other: T): boolean {

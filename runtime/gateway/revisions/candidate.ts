@@ -1,7 +1,7 @@
 import type { Clock } from '../../model/ports.ts'
 import { checkTenantsOf } from '../../policy/bundle-scope.ts'
 import { TrustError } from '../../policy/trust.ts'
-import type { Candidate } from '../../state/pointers.ts'
+import { CANDIDATE_LEASE_MS, type Candidate } from '../../state/pointers.ts'
 import { type ActivePolicy, activePolicyOf } from '../active-policy.ts'
 import type { BundleShelf, LoadedBundle } from './bundle-shelf.ts'
 import { type Refusal, refusalOf } from './fetched.ts'
@@ -128,7 +128,8 @@ export function candidateKeeper({ shelf, clock, log, changed }: CandidateOptions
   }
 
   return {
-    see(next, nowInForce, nowFloor) {
+    see(told, nowInForce, nowFloor) {
+      const next = told === undefined || clock.now() - told.updatedAt > CANDIDATE_LEASE_MS ? undefined : told
       inForce = nowInForce
       floor = nowFloor
       const isAnother = named !== undefined && (named.bundleDigest !== next?.bundleDigest || named.rollout !== next.rollout)

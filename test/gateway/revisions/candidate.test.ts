@@ -3,7 +3,7 @@ import { builtWasm } from '../../../runtime/policy/build.ts'
 import { bundleData } from '../../../runtime/policy/documents.ts'
 import { sha256 } from '../../../runtime/policy/file-hashes.ts'
 import { packTarGz, unpackTar } from '../../../runtime/policy/tar.ts'
-import { bundleKey } from '../../../runtime/state/pointers.ts'
+import { bundleKey, CANDIDATE_LEASE_MS } from '../../../runtime/state/pointers.ts'
 import { eventually } from '../../fabric/stores/support.ts'
 import { documents, type Issue, signedBundle, type TestTrust, testSigner, testTrust } from '../../support/gateway.ts'
 import { testKey } from '../../support/tokens.ts'
@@ -64,11 +64,12 @@ test('takes in a new share at the next look, without loading again', async () =>
   expect(state.fetches).toHaveLength(fetches)
 })
 
-test.each(['withdrawn', 'absent'])('forgets one that is %s at the next look', async (how) => {
+test.each(['withdrawn', 'absent', 'not named anew for longer than its lease'])('forgets one that is %s at the next look', async (how) => {
   const { policies, offer, state, said } = await serving()
   const named = await offer(next())
   await policies.poll()
-  state.candidate = how === 'absent' ? undefined : { ...named, withdrawn: true }
+  const stale = { ...named, updatedAt: Date.now() - CANDIDATE_LEASE_MS - 1000 }
+  state.candidate = how === 'absent' ? undefined : how === 'withdrawn' ? { ...named, withdrawn: true } : stale
   await policies.poll()
   expect(policies.candidate()).toBeUndefined()
   expect(policies.status().candidate).toBeUndefined()

@@ -99,7 +99,7 @@ export function testRegion(trust: TestTrust) {
       sharePercent: 0,
       compare: false,
       withdrawn: false,
-      updatedAt: 0,
+      updatedAt: Date.now(),
     }
     state.candidate = { ...named, ...changes, bundleDigest }
     return state.candidate
