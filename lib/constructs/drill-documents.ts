@@ -75,7 +75,7 @@ function drillSteps(deployment: Deployment, regions: readonly string[], evidence
     {
       name: 'start',
       ...script(
-        ['shared.py', 'start_drill.py'],
+        ['alarms_elsewhere.py', 'running.py', 'start_drill.py'],
         {
           ...about,
           Regions: regions,
@@ -92,7 +92,7 @@ function drillSteps(deployment: Deployment, regions: readonly string[], evidence
     {
       name: 'watch',
       ...script(
-        ['shared.py', 'watch_drill.py'],
+        ['alarms_elsewhere.py', 'watch_drill.py'],
         { ...about, Experiment: '{{ start.Experiment }}' },
         { Status: 'String', Reason: 'String', Hurt: 'StringList' },
       ),
@@ -127,7 +127,7 @@ function stopStep(deployment: Deployment) {
   return {
     name: 'stop',
     ...script(
-      ['shared.py', 'stop_drills.py'],
+      ['running.py', 'stop_drills.py'],
       {
         FaultedRegion: '{{ FaultedRegion }}',
         Namespace: drillNamespace(deployment),
