@@ -34,5 +34,19 @@ export const defaults = {
     /** More new denies than this, of the calls that both revisions judged, take the rollout back. */
     maxNewDenyPercent: 1,
   },
+  /** From this P99 on, an alarm. The floor of what is promised; see docs/benchmarks.md for what was measured. */
+  decisionP99Ms: 20,
+  /** Between two calls of each probe to every region and zone. */
+  probeIntervalMin: 5,
+  /** In each region, for the budget that warns. An estimate for your traffic: `npm run cost`. */
+  monthlyUsd: 1000,
+  /** An unusual rise in cost below this is nobody's concern. */
+  anomalyUsd: 100,
+  drills: {
+    /** How long a fault lasts. The director watches it by steps of SSM Automation, which end after ten minutes. */
+    durationMin: 8,
+    /** When, once somebody has enabled it: the first Tuesday of a month, in the morning of UTC. */
+    schedule: 'cron(0 9 ? * TUE#1 *)',
+  },
   gateway: { cpu: 1024, memoryMiB: 2048, minTasks: 2, maxTasks: 10 },
 } as const

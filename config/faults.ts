@@ -5,6 +5,8 @@ export function deploymentFaults(deployment: Deployment): string[] {
   return [
     ...Object.keys(deployment.zones).flatMap((zone) => zoneFaults(deployment, zone)),
     ...placeFaults(deployment),
+    ...watchFaults(deployment),
+    ...organizationFaults(deployment),
     ...sizeFaults(deployment),
     ...nameFaults(deployment),
     ...replicaFaults(deployment),
@@ -67,6 +69,41 @@ function placeFaults(deployment: Deployment): string[] {
   }
   if (deployment.hostedZone === 'imported' && deployment.hostedZoneId === undefined)
     faults.push(`environments.${environment}.hostedZoneId: an imported hosted zone needs its id`)
+  return faults
+}
+
+function watchFaults(deployment: Deployment): string[] {
+  const { homeRegion, observability, cost, drills } = deployment
+  const faults: string[] = []
+  const second = observability.secondRegion
+  if (second === homeRegion)
+    faults.push(
+      `observability.secondRegion: ${second} is the home region, which has dashboards and probes already; losing it would blind you`,
+    )
+  if (second !== undefined && OTHER_PARTITION.test(second))
+    faults.push(`observability.secondRegion: ${second} is outside the aws partition, where this deployment does not go`)
+  const serving = servingRegions(deployment)
+  for (const region of Object.keys(cost.monthlyUsdOf))
+    if (!serving.includes(region)) faults.push(`cost.monthlyUsdOf.${region}: serves no zone`)
+  // EventBridge wants a question mark for one of the two kinds of day, and takes it for exactly one of them.
+  const [, , dayOfMonth, , dayOfWeek] = /^cron\((.*)\)$/.exec(drills.schedule)?.[1]?.split(' ') ?? []
+  if (dayOfMonth !== undefined && (dayOfMonth === '?') === (dayOfWeek === '?'))
+    faults.push(`drills.schedule: ${drills.schedule} must have ? for the day of the month or for the day of the week, and not for both`)
+  return faults
+}
+
+function organizationFaults({ environment, accounts, organization }: Deployment): string[] {
+  const { management } = accounts
+  const path = `environments.${environment}`
+  if (management === undefined && organization === undefined) return []
+  if (organization === undefined) return [`${path}.organization: accounts.management is given, so say which organization and whom to bind`]
+  if (management === undefined) return [`${path}.accounts.management: organization is given, so say from which account it is managed`]
+  const faults: string[] = []
+  if (organization.targets.includes(management))
+    faults.push(`${path}.organization.targets: ${management} is the management account, which its own policies do not bind`)
+  for (const holder of ['control', 'workload'] as const)
+    if (accounts[holder] === management)
+      faults.push(`${path}.accounts.${holder}: ${management} is the management account too; no policy would bind what runs there`)
   return faults
 }
 

@@ -1,3 +1,5 @@
+import type { RegionAlarm, WatchAlarm } from './alarms.ts'
+import type { Drill } from './drills.ts'
 import { accountOf, type Deployment } from './schema.ts'
 
 // Every resource name is made here, so that stacks in different regions and accounts can name each
@@ -66,6 +68,18 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     gatewayLogs: `/${deployment.name}/${deployment.environment}/${region}/gateway`,
     /** CloudWatch log group of the VPC's flow logs. */
     flowLogs: `/${deployment.name}/${deployment.environment}/${region}/flow`,
+    /** CloudWatch log group into which the collector writes metrics (Embedded Metric Format). */
+    metricsLogs: `/${deployment.name}/${deployment.environment}/${region}/metrics`,
+    /** CloudWatch log group of the drills that were run on this region. */
+    drillLogs: `/${deployment.name}/${deployment.environment}/${region}/drills`,
+    /** Alarm of this region. Whoever watches it, a deployment or an experiment, knows it by this name. */
+    alarm: (alarm: RegionAlarm) => `${cell}-${alarm}`,
+    /** SNS topic that hears of this region's alarms. */
+    alarmTopic: `${cell}-alarms`,
+    /** Role with which FIS runs one drill on this region, and no other. */
+    drillRole: (drill: Drill) => `${cell}-drill-${drill}`,
+    /** SSM parameter with the id of a drill's experiment template, which AWS makes up. */
+    drillParameter: (drill: Drill) => drillParameterOf(deployment, region, drill),
     /**
      * SSM parameter of this region that carries an id which AWS makes up (VPC, subnets, endpoints) from the network
      * stack to later stacks of the same region, so that no stack exports or imports anything.
@@ -77,6 +91,51 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     operatorLoadBalancer: `${prefix}-${region}-op`,
     cluster: cell,
     service: `${cell}-gateway`,
+  }
+}
+
+/** As `drillParameter` of a cell, for whoever knows the region only when a drill starts. */
+export function drillParameterOf(deployment: Deployment, region: string, drill: string): string {
+  return `/${deployment.name}/${deployment.environment}/${region}/drills/${drill}`
+}
+
+/** What a region has that is watched from and no cell: dashboards, probes, and the director of drills. */
+export function watchNames(deployment: Deployment, region: string) {
+  const prefix = `${deployment.name}-${deployment.environment}`
+  const { workload } = deployment.accounts
+  return {
+    /** The same in both regions that have one. */
+    dashboard: prefix,
+    /** Canary that calls every region and zone from here. */
+    probe: `${prefix}-probe`,
+    probeRole: `${prefix}-probe-${region}`,
+    /** What a canary writes about each of its runs. */
+    probeBucket: `${prefix}-${region}-probe-${workload}`,
+    /** Alarm of this region about another one. */
+    alarm: (alarm: WatchAlarm, about: string) => `${prefix}-${alarm}-${about}`,
+    /** SNS topic that hears of them, and of what things cost. */
+    alarmTopic: `${prefix}-watch`,
+    /** Names of a budget and of an anomaly monitor, by region. Both are the account's. */
+    budget: (about: string) => `${prefix}-${about}`,
+    anomalyMonitor: (about: string) => `${prefix}-${about}`,
+    anomalySubscription: prefix,
+  }
+}
+
+/** What directs drills on every region, from the routing region. */
+export function directorNames(deployment: Deployment) {
+  const prefix = `${deployment.name}-${deployment.environment}`
+  return {
+    /** SSM Automation document that runs a drill, watches it and records what happened. */
+    drillDocument: `${prefix}-drill`,
+    /** SSM Automation document that ends every drill on a region. */
+    stopDocument: `${prefix}-stop-drills`,
+    role: `${prefix}-drill-director`,
+    schedulerRole: `${prefix}-drill-scheduler`,
+    scheduleGroup: `${prefix}-drills`,
+    schedule: (drill: Drill, region: string) => `${drill}-${region}`,
+    /** Object-locked: what drills showed. */
+    evidenceBucket: `${prefix}-drill-evidence-${deployment.accounts.workload}`,
   }
 }
 
@@ -127,5 +186,9 @@ export function stackNames(deployment: Deployment) {
     network: (region: string) => `${prefix}-network-${region}`,
     residencyStore: (region: string) => `${prefix}-residency-store-${region}`,
     gateway: (region: string) => `${prefix}-gateway-${region}`,
+    drills: (region: string) => `${prefix}-drills-${region}`,
+    drillDirector: `${prefix}-drill-director`,
+    observability: (region: string) => `${prefix}-observability-${region}`,
+    orgGuardrails: `${prefix}-org-guardrails`,
   }
 }

@@ -36,7 +36,26 @@ const environmentSchema = z.strictObject({
     /** Holds every cell, unless `zones` gives one of its own to a zone. */
     workload: account,
     zones: z.record(label, account).default({}),
+    /** The organization's management account, or the one that policies are delegated to. Default: none, and there is no org-guardrails stack. */
+    management: account.optional(),
   }),
+  /** Whom the policies of the org-guardrails stack bind. Goes with `accounts.management`. */
+  organization: z
+    .strictObject({
+      id: z.string().regex(/^o-[a-z0-9]{10,32}$/, 'is not the id of an organization such as o-a1b2c3d4e5'),
+      /** Roots, organizational units or accounts. Never the management account: these policies do not bind it. */
+      targets: z
+        .array(
+          z
+            .string()
+            .regex(
+              /^(r-[a-z0-9]{4,32}|ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|\d{12})$/,
+              'is not the id of a root, an organizational unit or an account',
+            ),
+        )
+        .min(1, 'needs at least one root, organizational unit or account'),
+    })
+    .optional(),
   /** Replaces the deployment's domain, so that two environments can live side by side. */
   domain: domainName.optional(),
   /**
@@ -134,6 +153,48 @@ export const deploymentSchema = z.strictObject({
       maxTasks: z.int().min(2).default(defaults.gateway.maxTasks),
     })
     .prefault({}),
+  observability: z
+    .strictObject({
+      /** Where dashboards and probes are once more, as the home region may be what is lost. Default: the routing region. */
+      secondRegion: region.optional(),
+      probeIntervalMin: z.int().min(1).max(60, 'must be at most 60 minutes').default(defaults.probeIntervalMin),
+    })
+    .prefault({}),
+  alarms: z
+    .strictObject({
+      /** Who is written to. Each address must confirm once per region. Default: nobody; subscribe your pager to the topics. */
+      emails: z.array(z.email()).default([]),
+      /** Where your copy of `runbooks/` can be read. Default: alarms give the path in the repository. */
+      runbooksUrl: z.url({ protocol: /^https$/, error: 'is not an https URL' }).optional(),
+      decisionP99Ms: z.int().min(1).default(defaults.decisionP99Ms),
+    })
+    .prefault({}),
+  cost: z
+    .strictObject({
+      /** USD in a month and region. Warns when 80 % are spent, and when the forecast or the sum passes it. It stops nothing. */
+      monthlyUsd: z.number().positive('must be more than 0').default(defaults.monthlyUsd),
+      /** The same for single regions. */
+      monthlyUsdOf: z.record(region, z.number().positive('must be more than 0')).default({}),
+      anomalyUsd: z.number().positive('must be more than 0').default(defaults.anomalyUsd),
+    })
+    .prefault({}),
+  drills: z
+    .strictObject({
+      durationMin: z
+        .int()
+        .min(2)
+        .max(defaults.drills.durationMin, `must be at most ${defaults.drills.durationMin} minutes: the director must outlive the fault`)
+        .default(defaults.drills.durationMin),
+      /** EventBridge Scheduler's expression, in UTC. The schedules are disabled until somebody enables one in AWS. */
+      schedule: z
+        .string()
+        .regex(
+          /^(rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)|cron\(([^\s()]+ ){5}[^\s()]+\))$/,
+          'is not an expression of EventBridge Scheduler such as rate(30 days) or cron(0 9 ? * TUE#1 *)',
+        )
+        .default(defaults.drills.schedule),
+    })
+    .prefault({}),
   rollout: z
     .strictObject({
       /** Where canaries are preferred, in this order; the first that has gateways is taken. Default: the home region, then the others. */
@@ -168,6 +229,11 @@ export function primaryOf(deployment: Deployment, zone: string): string {
   const primary = found?.primary ?? found?.regions[0]
   if (primary === undefined) throw new Error(`zones: no zone ${JSON.stringify(zone)}`)
   return primary
+}
+
+/** The two regions from which everything is watched. */
+export function watchingRegions({ homeRegion, routingRegion, observability }: Deployment): [home: string, second: string] {
+  return [homeRegion, observability.secondRegion ?? routingRegion]
 }
 
 /** The account that holds a zone's cells. */

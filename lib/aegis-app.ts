@@ -1,17 +1,24 @@
 import type { App } from 'aws-cdk-lib/core'
+import { loadPrices } from '../config/prices.ts'
 import { ConfigError } from '../config/resolve.ts'
-import { type Deployment, regionsOf } from '../config/schema.ts'
+import { type Deployment, regionsOf, watchingRegions } from '../config/schema.ts'
 import type { TrustRoot } from '../config/trust.ts'
 import { BundleStoreStack } from './stacks/bundle-store.ts'
 import { ControlPlaneStack } from './stacks/control-plane.ts'
 import { DnsStack } from './stacks/dns.ts'
+import { DrillDirectorStack } from './stacks/drill-director.ts'
+import { DrillsStack } from './stacks/drills.ts'
 import { GatewayStack } from './stacks/gateway.ts'
 import { GlobalStateStack } from './stacks/global-state.ts'
 import { KeysStack } from './stacks/keys.ts'
 import { NetworkStack } from './stacks/network.ts'
+import { ObservabilityStack } from './stacks/observability.ts'
+import { OrgGuardrailsStack } from './stacks/org-guardrails.ts'
 import { ResidencyStoreStack } from './stacks/residency-store.ts'
 import { RoutingStack } from './stacks/routing.ts'
 import { ZoneStack } from './stacks/zone.ts'
+
+const PRICES_FOLDER = new URL('../config/prices/', import.meta.url)
 
 export interface AegisAppOptions {
   readonly deployment: Deployment
@@ -43,7 +50,12 @@ export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAp
     const gateway = new GatewayStack(app, { ...cell, imageTag, trustRoot })
     gateway.addStackDependency(bundleStore)
     gateway.addStackDependency(residencyStore)
+    new DrillsStack(app, cell).addStackDependency(gateway)
   }
+  const prices = loadPrices(PRICES_FOLDER)
+  for (const region of watchingRegions(deployment)) new ObservabilityStack(app, { deployment, region, prices })
+  new DrillDirectorStack(app, deployment)
+  if (deployment.organization !== undefined) new OrgGuardrailsStack(app, deployment)
   const routing = new RoutingStack(app, deployment)
   if (dns !== undefined) routing.addStackDependency(dns)
 }

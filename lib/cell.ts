@@ -25,6 +25,6 @@ export function stackProps(
     env,
     description: `Aegis ${deployment.environment}: ${description}`,
     terminationProtection: protect,
-    tags: { 'aegis:deployment': deployment.name, 'aegis:environment': deployment.environment },
+    tags: { 'aegis:deployment': deployment.name, 'aegis:environment': deployment.environment, 'aegis:region': env.region },
   }
 }

@@ -12,3 +12,6 @@ export const secretArn = (region: string, account: string, secret: string) => `a
 export const secretArnPattern = (region: string, account: string, secret: string) => `${secretArn(region, account, secret)}-??????`
 /** Every key of an account in a region: to be narrowed by a condition on the key's alias. */
 export const keysArn = (region: string, account: string) => `arn:aws:kms:${region}:${account}:key/*`
+export const alarmArn = (region: string, account: string, alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`
+export const parameterArn = (region: string, account: string, parameter: string) => `arn:aws:ssm:${region}:${account}:parameter${parameter}`
+export const topicArn = (region: string, account: string, topic: string) => `arn:aws:sns:${region}:${account}:${topic}`

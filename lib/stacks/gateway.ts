@@ -12,6 +12,7 @@ import { GatewayTask } from '../constructs/gateway-task.ts'
 import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
 import { OperatorLoadBalancer } from '../constructs/operator-load-balancer.ts'
+import { RegionAlarms } from '../constructs/region-alarms.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 import { markPlaceholders, PLACEHOLDER_IMAGE_TAG } from '../placeholders.ts'
 import { LOAD_BALANCER_LOGS } from './residency-store.ts'
@@ -58,6 +59,7 @@ export class GatewayStack extends Stack {
     const roles = new GatewayRoles(this, 'Roles', cell)
     const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })
     new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, targetGroup, operatorTargetGroup })
+    new RegionAlarms(this, 'Alarms', { cell, targetGroup })
     markPlaceholders(this, [
       ...hostedZonePlaceholders(deployment),
       ...(isPlaceholder(trustRoot) ? (['trustRoot'] as const) : []),

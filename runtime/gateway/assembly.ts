@@ -20,7 +20,7 @@ import { globalPromotions, regionRows } from '../state/promotions.ts'
 import { regionalSecret } from '../state/region-secret.ts'
 import { regionalSlices } from '../state/slices.ts'
 import { globalVouchers } from '../state/vouchers.ts'
-import { decisionTelemetry } from '../telemetry/telemetry.ts'
+import { decisionTelemetry, regionTelemetry } from '../telemetry/telemetry.ts'
 import type { Activation } from './activation.ts'
 import type { ActivePolicy } from './active-policy.ts'
 import { buildGateway } from './app.ts'
@@ -103,7 +103,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
   const { dynamodb, spool, resolver, dialer, clock, active, revisions, identity, log } = around
   const place = { region: config.region, zone: config.zone }
   const node = newNode()
-  const telemetry = decisionTelemetry()
+  const telemetry = decisionTelemetry(config.region)
   const recording = recordingParts(config, { ...around, node })
   const journal = recordedEndings(decisionJournal({ identity, spool, telemetry, clock }), recording.recorder)
   const world = outbound({ resolver, dialer })
@@ -136,6 +136,7 @@ export function assemble(config: GatewayConfig, around: Surroundings, healthOf: 
     directory: active,
     log,
   })
+  regionTelemetry({ droppedRecordings: () => recording.recorder.counts().dropped, budgets: budgets.status })
   const watch = createToolWatch({
     tools: () => active()?.tools ?? new Map(),
     endpointsOf: (tool) => endpointsHere(tool, place, active()?.zones ?? {}),

@@ -12,7 +12,17 @@ export const NAMES = {
   stageFailures: 'aegis.stage.failures',
   policyAge: 'aegis.policy.age',
   activationRefused: 'aegis.activation.refused',
+  crossRegion: 'aegis.calls.cross_region',
+  recorderDropped: 'aegis.recorder.dropped',
+  budgetUsed: 'aegis.budget.used',
+  budgetStranded: 'aegis.budget.stranded',
 } as const
+
+/**
+ * OpenTelemetry's code for a histogram whose buckets follow the values (`AggregationType.EXPONENTIAL_HISTOGRAM`, which `sdk-node` does not
+ * pass on). CloudWatch computes percentiles of these alone: of fixed buckets the collector hands it sum, count, least and most.
+ */
+const EXPONENTIAL_HISTOGRAM = 5
 
 export interface TelemetryResource {
   serviceName: string
@@ -34,6 +44,7 @@ export async function startTelemetry(resource: TelemetryResource): Promise<() =>
   // by hand. No detectors: the default ones put command line, owner and host name into every export.
   const sdk = startNodeSdk({
     resourceDetectors: [],
+    views: [{ instrumentName: NAMES.duration, aggregation: { type: EXPONENTIAL_HISTOGRAM } }],
     resourceAttributes: {
       'service.name': resource.serviceName,
       'service.version': resource.version,
@@ -69,6 +80,8 @@ export interface DecidedAttributes {
   action: string | null
   policyVersion: string
   tenantZone: string | null
+  /** Where the call goes; null where nothing said so. */
+  routeRegion: string | null
   decisionId: string
   /** Codes of reasons, or of the error. */
   codes: readonly string[]
@@ -83,7 +96,8 @@ function describe(error: unknown): string {
   return `${error.name} ${error.stack?.split('\n').slice(1, 4).join(' ').trim() ?? ''}`
 }
 
-export function decisionTelemetry(): DecisionTelemetry {
+/** @param region this gateway's: a call that goes to another one is counted apart */
+export function decisionTelemetry(region: string): DecisionTelemetry {
   const tracer = trace.getTracer(NAMES.scope)
   const meter = metrics.getMeter(NAMES.scope)
   const decisions = meter.createCounter(NAMES.decisions, { description: 'verdicts and refusals', unit: '{decision}' })
@@ -98,6 +112,7 @@ export function decisionTelemetry(): DecisionTelemetry {
     unit: '{call}',
   })
   const failures = meter.createCounter(NAMES.stageFailures, { description: 'stages that threw', unit: '{call}' })
+  const crossRegion = meter.createCounter(NAMES.crossRegion, { description: 'calls that go to a tool in another region', unit: '{call}' })
   const counts: Record<string, number> = {}
   return {
     softened(tenant, tool, reasons) {
@@ -123,6 +138,9 @@ export function decisionTelemetry(): DecisionTelemetry {
       const attributes: Attributes = { 'aegis.decision': decision, 'aegis.enforced': enforced, 'aegis.door': door, 'aegis.mode': mode }
       decisions.add(1, { ...attributes, 'aegis.code': decided.codes[0] ?? 'none' })
       duration.record(decided.durationMs / 1000, attributes)
+      const { routeRegion } = decided
+      const goes = enforced === 'allow' || enforced === 'sanitize'
+      if (goes && routeRegion !== null && routeRegion !== region) crossRegion.add(1, { 'aegis.route_region': routeRegion })
       if (span.isRecording()) {
         span.updateName(decided.tool === null ? 'execute_tool' : `execute_tool ${decided.tool}`)
         span.setAttributes({
@@ -161,4 +179,36 @@ export function policyTelemetry(ageS: () => number | undefined): PolicyTelemetry
     if (seconds !== undefined) result.observe(seconds)
   })
   return { activationRefused: (ring, fault) => refused.add(1, { 'aegis.ring': ring, 'aegis.fault': fault }) }
+}
+
+/** One budget as this process last saw it, in whole numbers of its unit. */
+export interface WatchedBudget {
+  granted: number
+  received: number
+  given: number
+  free: number
+  leased: number
+  stranded: number
+}
+
+/** What of the region's own state alarms are built on. Counted for the whole process: agents and budgets are nobody's dimension. */
+export function regionTelemetry(seen: { droppedRecordings: () => number; budgets: () => readonly WatchedBudget[] }): void {
+  const meter = metrics.getMeter(NAMES.scope)
+  meter
+    .createObservableCounter(NAMES.recorderDropped, { description: 'decisions that were not kept for replays', unit: '{decision}' })
+    .addCallback((result) => result.observe(seen.droppedRecordings()))
+  const highest = (share: (budget: WatchedBudget, total: number) => number) =>
+    Math.max(0, ...seen.budgets().map((budget) => shareOf(budget, share)))
+  meter
+    .createObservableGauge(NAMES.budgetUsed, { description: 'used share of the budget that is used the most', unit: '1' })
+    .addCallback((result) => result.observe(highest(({ free, leased }, total) => 1 - (free + leased) / total)))
+  meter
+    .createObservableGauge(NAMES.budgetStranded, { description: 'share of a budget that silent processes hold, the highest', unit: '1' })
+    .addCallback((result) => result.observe(highest(({ stranded }, total) => stranded / total)))
+}
+
+/** A share of what the region has to spend; nothing where it has nothing, as a budget of zero is not used up. */
+function shareOf(budget: WatchedBudget, share: (budget: WatchedBudget, total: number) => number): number {
+  const total = budget.granted + budget.received - budget.given
+  return total > 0 ? share(budget, total) : 0
 }

@@ -1,13 +1,18 @@
+import { alarmsSuite } from './suites/alarms.ts'
 import { appSuite } from './suites/app.ts'
 import { bundleStoreSuite } from './suites/bundle-store.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
 import { dnsSuite } from './suites/dns.ts'
+import { drillDirectorSuite } from './suites/drill-director.ts'
+import { drillsSuite } from './suites/drills.ts'
 import { gatewaySuite } from './suites/gateway.ts'
 import { gatewayRightsSuite } from './suites/gateway-rights.ts'
 import { globalStateSuite } from './suites/global-state.ts'
 import { keysSuite } from './suites/keys.ts'
 import { nagSuite } from './suites/nag.ts'
 import { networkSuite } from './suites/network.ts'
+import { observabilitySuite } from './suites/observability.ts'
+import { orgGuardrailsSuite } from './suites/org-guardrails.ts'
 import { residencyStoreSuite } from './suites/residency-store.ts'
 import { routingSuite } from './suites/routing.ts'
 import { zoneSuite } from './suites/zone.ts'
@@ -29,3 +34,8 @@ describe('residency-store', () => residencyStoreSuite(synthesized))
 describe('gateway', () => gatewaySuite(synthesized))
 describe('rights of the gateway', () => gatewayRightsSuite(synthesized))
 describe('routing', () => routingSuite(synthesized))
+describe('alarms', () => alarmsSuite(synthesized))
+describe('observability', () => observabilitySuite(synthesized))
+describe('drills', () => drillsSuite(synthesized))
+describe('drill director', () => drillDirectorSuite(synthesized))
+describe('org-guardrails', () => orgGuardrailsSuite(synthesized))

@@ -1,5 +1,6 @@
+import { Stack } from 'aws-cdk-lib/core'
 import { stackNames } from '../../../config/names.ts'
-import { regionsOf } from '../../../config/schema.ts'
+import { regionsOf, watchingRegions } from '../../../config/schema.ts'
 import type { Synthesized, Template } from '../synthesized.ts'
 
 /** What carries a value from one stack to another: none of it may be in any template. */
@@ -38,6 +39,9 @@ const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
   network: {},
   gateway: {},
   routing: {},
+  drills: {},
+  'drill-director': { 'AWS::S3::Bucket': ['EvidenceBucket'] },
+  observability: { 'AWS::S3::Bucket': ['ProbeBucket'] },
 }
 const STATEFUL_TYPES = [
   'AWS::DynamoDB::GlobalTable',
@@ -48,24 +52,29 @@ const STATEFUL_TYPES = [
   'AWS::SecretsManager::Secret',
 ]
 
-export function appSuite({ deployment, templates }: Synthesized): void {
+export function appSuite({ app, deployment, templates }: Synthesized): void {
   const regions = regionsOf(deployment).map(({ region }) => region)
   const prefix = `${deployment.name}-${deployment.environment}-`
   const kindOf = (stack: string) => {
     const region = regions.find((name) => stack.endsWith(`-${name}`))
     const kind = stack.slice(prefix.length, region === undefined ? undefined : -region.length - 1)
-    return kind.replace(/^zone-.*/, 'zone')
+    return kind.replace(/^zone-.*/, 'zone').replace(/^observability-.*/, 'observability')
   }
 
   it('has the stacks that the names promise, and no other', () => {
     const names = stackNames(deployment)
-    const once = [names.dns, names.globalState, names.controlPlane, names.routing, ...Object.keys(deployment.zones).map(names.zone)]
+    const once = [
+      ...[names.dns, names.globalState, names.controlPlane, names.routing, names.drillDirector],
+      ...Object.keys(deployment.zones).map(names.zone),
+      ...watchingRegions(deployment).map(names.observability),
+    ]
     const cells = regions.flatMap((region) => [
       names.keys(region),
       names.bundleStore(region),
       names.network(region),
       names.residencyStore(region),
       names.gateway(region),
+      names.drills(region),
     ])
     expect([...templates.keys()].toSorted()).toEqual([...once, ...cells].toSorted())
   })
@@ -84,7 +93,8 @@ export function appSuite({ deployment, templates }: Synthesized): void {
   it("names no other region in a cell's stacks", () => {
     for (const region of regions) {
       for (const [stack, template] of templates) {
-        if (!stack.endsWith(`-${region}`)) continue
+        // The view on all regions names them, and has no cell's data.
+        if (!stack.endsWith(`-${region}`) || stack === stackNames(deployment).observability(region)) continue
         // A tool without an endpoint in the zone has one abroad, and the network has to let its name out: the guard judges what goes there.
         const { AllowedHosts: _, ...Resources } = template.Resources
         expect([stack, foreignRegions({ ...template, Resources }, region, regions)]).toEqual([stack, []])
@@ -100,6 +110,13 @@ export function appSuite({ deployment, templates }: Synthesized): void {
   it('runs no Lambda and needs no asset', () => {
     const types = [...templates.values()].flatMap((template) => Object.values(template.Resources).map(({ Type }) => Type))
     expect(types.filter((type) => type.startsWith('Custom::') || type.startsWith('AWS::Lambda'))).toEqual([])
+  })
+
+  it('tags every stack so that costs and faults can be told apart by region', () => {
+    for (const stack of app.node.children.filter((child) => Stack.isStack(child))) {
+      const tags = { 'aegis:deployment': deployment.name, 'aegis:environment': deployment.environment, 'aegis:region': stack.region }
+      expect([stack.stackName, stack.tags.tagValues()]).toEqual([stack.stackName, tags])
+    }
   })
 
   it('pins the logical id of everything stateful and retains it', () => {

@@ -1,0 +1,50 @@
+import type { Deployment } from './schema.ts'
+
+// Every alarm and what it says. The stacks take name and text from here, and a test holds the articles in runbooks/alarms/ against this list.
+
+/** Alarms of a region about itself, in the region. */
+export const REGION_ALARMS = {
+  'gateway-errors': 'agents of this region are answered with server errors',
+  'gateways-missing': 'fewer gateways answer the load balancer than the deployment wants at least',
+  'gateways-at-maximum': 'the region runs as many gateways as it may, and cannot take over anything',
+  'decision-latency': 'decisions take longer than the deployment promises',
+  'telemetry-silent': 'no gateway of this region has reported anything, so the other alarms see nothing either',
+  'policy-age': 'nothing new was published to this region for longer than usual',
+  'policy-expiring': 'bundle or directory will soon be too old, and the region will then refuse every call',
+  'activation-refused': 'a bundle or directory arrived that this region does not believe or cannot use',
+  'stage-failures': 'a stage of the way threw, and its calls were denied',
+  'guard-fired': 'the guard stopped what policy had allowed with every fact at hand',
+  'audit-unavailable': 'calls are refused because their record cannot be kept',
+  'recording-drops': 'decisions were not kept for replays and explaining',
+  'budget-stranded': 'silent processes hold a large part of a budget, which counts as spent',
+  'tables-throttled': 'DynamoDB throttles tables of this region',
+  'drill-stop': 'somebody has asked for every drill on this region to end',
+} as const
+export type RegionAlarm = keyof typeof REGION_ALARMS
+
+/** Alarms about a region, where it is watched from. */
+export const WATCH_ALARMS = {
+  'probe-failed': 'the region does not answer a call from outside',
+  'probe-open': 'a call without a token was not refused, or not answered',
+  'replication-lag': 'the global table reaches the region late',
+} as const
+export type WatchAlarm = keyof typeof WATCH_ALARMS
+
+/** What AWS's billing tells, hours late and without an alarm of CloudWatch. */
+export const COST_NOTICES = {
+  'monthly-cost': 'the region is about to cost more in a month than was planned',
+  'cost-anomaly': 'the region costs more than it used to',
+} as const
+
+/** Where the article about an alarm is, from the root of the repository. */
+export function articlePath(alarm: string): string {
+  return `runbooks/alarms/${alarm}.md`
+}
+
+/** What whoever is woken reads first: what is wrong, where, and where to go on. */
+export function alarmDescription({ alarms }: Deployment, alarm: RegionAlarm | WatchAlarm, region: string): string {
+  const { [alarm]: says } = { ...REGION_ALARMS, ...WATCH_ALARMS }
+  const base = alarms.runbooksUrl?.replace(/\/$/, '')
+  const article = base === undefined ? articlePath(alarm) : `${base}/alarms/${alarm}.md`
+  return `${region}: ${says}. What to do: ${article}`
+}
