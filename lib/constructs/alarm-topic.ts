@@ -2,6 +2,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 export interface AlarmTopicProps {
   readonly topicName: string
@@ -15,16 +16,20 @@ export interface AlarmTopicProps {
   readonly publishers?: readonly string[]
 }
 
-/**
- * Where alarms are heard: subscribe a pager to it. A key of one's own is left out, as each notice says a region's name and a number, SNS
- * encrypts its disks anyway, and CloudWatch and Budgets can use no key but one whose policy lets those services in.
- */
+/** Where alarms are heard: subscribe a pager to it. */
 export class AlarmTopic extends Construct {
   readonly topic: Topic
 
   constructor(scope: Construct, id: string, { topicName, account, emails, publishers = [] }: AlarmTopicProps) {
     super(scope, id)
     this.topic = new Topic(this, 'Topic', { topicName, enforceSSL: true })
+    acknowledge(
+      this.topic,
+      inStandards({
+        SNSEncryptedKMS:
+          "a notice says a region's name and a number, SNS encrypts its disks, and a key whose policy fails CloudWatch would silence every alarm",
+      }),
+    )
     for (const service of ['cloudwatch.amazonaws.com', ...publishers]) {
       this.topic.addToResourcePolicy(
         new PolicyStatement({

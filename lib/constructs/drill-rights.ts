@@ -93,7 +93,10 @@ export function replicationRights({ deployment, region, zone }: Cell): Rights {
 export function taskKillRights({ deployment, region, zone }: Cell): Rights {
   const { account, cluster } = cellNames(deployment, region, zone)
   const tasks = `arn:aws:ecs:${region}:${account}:task/${cluster}/*`
-  const inCluster = { ArnEquals: { 'ecs:cluster': `arn:aws:ecs:${region}:${account}:cluster/${cluster}` } }
+  const inCluster = {
+    ArnEquals: { 'ecs:cluster': `arn:aws:ecs:${region}:${account}:cluster/${cluster}` },
+    StringEquals: { 'aws:RequestedRegion': region },
+  }
   return {
     statements: [
       new PolicyStatement({ sid: 'StopTasks', actions: ['ecs:StopTask', 'ecs:DescribeTasks'], resources: [tasks], conditions: inCluster }),
@@ -104,6 +107,7 @@ export function taskKillRights({ deployment, region, zone }: Cell): Rights {
       // The same `*` for both kinds of looking.
       'AwsSolutions-IAM5[Resource::*]':
         'neither listing tasks nor looking for tags knows a resource; the conditions leave our cluster and region',
+      'Aegis-NoWildcard[Resource::*::ecs:ListTasks]': 'tasks are listed of a cluster, which only the condition can name',
       [`AwsSolutions-IAM5[Resource::${tasks}]`]: 'ECS makes up the ids of tasks; the cluster is named',
     },
   }

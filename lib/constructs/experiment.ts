@@ -4,7 +4,7 @@ import { Construct } from 'constructs'
 import { DRILL_TAG, type Drill } from '../../config/drills.ts'
 import { cellNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 import { alarmArn, logGroupArn } from './arns.ts'
 import { loggingRights } from './drill-rights.ts'
 import { writeParameter } from './network-parameter.ts'
@@ -47,6 +47,7 @@ export class Experiment extends Construct {
     const logging = loggingRights(region)
     for (const statement of [...rights, logging.statement]) role.addToPolicy(statement)
     acknowledge(role, { ...findings, ...logging.findings })
+    acknowledgeOwnPolicy(role)
     const template = new CfnExperimentTemplate(this, 'Template', {
       description,
       roleArn: role.roleArn,

@@ -7,7 +7,7 @@ import { Duration } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import { publicNames, watchNames } from '../../config/names.ts'
 import { type Deployment, regionsOf } from '../../config/schema.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
 import { bucketArn, roleArn } from './arns.ts'
 import { denyObjectsUnlessRole, privateBucket } from './private-bucket.ts'
 
@@ -54,6 +54,11 @@ export class Probe extends Construct {
     )
     acknowledge(bucket, {
       'AwsSolutions-S1': 'it holds what a stranger saw of public names, for a month; who reads that is of no interest',
+      ...inStandards({
+        S3BucketLoggingEnabled: 'it holds what a stranger saw of public names, for a month; who reads that is of no interest',
+        S3BucketReplicationEnabled: 'the probe of the other watching region sees the same',
+        S3DefaultEncryptionKMS: 'what anybody can ask for needs no key',
+      }),
     })
     const role = probeRole(this, deployment, region)
     const canary = new CfnCanary(this, 'Canary', {
@@ -122,11 +127,14 @@ function probeRole(scope: Construct, deployment: Deployment, region: string): Ro
   allow('WriteRuns', ['s3:PutObject'], [runs])
   allow('FindBucket', ['s3:GetBucketLocation'], [bucketArn(names.probeBucket)])
   allow('WriteLogs', ['logs:CreateLogGroup', 'logs:CreateLogStream', 'logs:PutLogEvents'], [logs])
-  allow('WriteMetrics', ['cloudwatch:PutMetricData'], ['*'], { StringEquals: { 'cloudwatch:namespace': 'CloudWatchSynthetics' } })
+  allow('WriteMetrics', ['cloudwatch:PutMetricData'], ['*'], {
+    StringEquals: { 'cloudwatch:namespace': 'CloudWatchSynthetics', 'aws:RequestedRegion': region },
+  })
   acknowledge(role, {
     [`AwsSolutions-IAM5[Resource::${runs}]`]: 'Synthetics names its objects by the time of the run',
     [`AwsSolutions-IAM5[Resource::${logs}]`]: 'Synthetics ends the name of the log group with an id of its own',
     'AwsSolutions-IAM5[Resource::*]': 'metrics have no resource to name; the condition leaves the namespace of Synthetics',
   })
+  acknowledgeOwnPolicy(role)
   return role
 }

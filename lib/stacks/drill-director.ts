@@ -10,7 +10,7 @@ import { stackProps } from '../cell.ts'
 import { bucketArn, parameterArn, roleArn } from '../constructs/arns.ts'
 import { DrillDocuments, probeAlarmPrefix } from '../constructs/drill-documents.ts'
 import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
+import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
 
 /**
  * What starts drills, ends them and keeps what they showed: in the routing region, which serves nobody, so that no fault reaches it. Regions of
@@ -51,6 +51,11 @@ function evidenceBucket(stack: Stack, deployment: Deployment, director: string):
   )
   acknowledge(bucket, {
     'AwsSolutions-S1': 'one role writes a few objects a month, each locked; a log of who read that a drill was run says little',
+    ...inStandards({
+      S3BucketLoggingEnabled: 'one role writes a few objects a month, each locked; a log of who read that a drill was run says little',
+      S3BucketReplicationEnabled: 'the region that holds it serves nobody, so no drill reaches it; S3 keeps it in three buildings',
+      S3DefaultEncryptionKMS: 'states of experiments and alarms, nothing personal, and no key that a drill could take away',
+    }),
   })
 }
 
@@ -66,7 +71,7 @@ function directorRole(stack: Stack, deployment: Deployment, { account, region }:
       },
     }),
   })
-  const rights = directing(deployment, account)
+  const rights = directing(deployment, { account, region })
   for (const statement of rights) role.addToPolicy(statement)
   const wildcards = rights.flatMap(({ resources }) => resources).filter((resource) => resource.includes('*'))
   acknowledge(
@@ -78,10 +83,22 @@ function directorRole(stack: Stack, deployment: Deployment, { account, region }:
       ]),
     ),
   )
+  acknowledgeOwnPolicy(role)
+  const office = 'it starts and stops drills in serving regions and looks at their alarms, by its office; it can read no data there'
+  const away = rights
+    .flatMap(({ resources }) => resources)
+    .filter((resource) => !resource.startsWith('arn:aws:s3:') && !resource.includes(`:${region}:`))
+  acknowledge(
+    role,
+    Object.fromEntries([
+      ...regionsOf(deployment).map((one) => [`Aegis-RoleStaysInRegion[Region::${one.region}]`, office]),
+      ...away.map((resource) => [`Aegis-RoleStaysInRegion[Resource::${resource}]`, office]),
+    ]),
+  )
 }
 
 /** Everything that directing takes, each right in serving regions alone, and on this deployment's templates and experiments. */
-function directing(deployment: Deployment, account: string): PolicyStatement[] {
+function directing(deployment: Deployment, { account, region }: { account: string; region: string }): PolicyStatement[] {
   const regions = regionsOf(deployment).map(({ region }) => region)
   const there = { 'aws:RequestedRegion': regions }
   const tags = (kind: 'ResourceTag' | 'RequestTag') => ({
@@ -115,7 +132,9 @@ function directing(deployment: Deployment, account: string): PolicyStatement[] {
       ['cloudwatch:DescribeAlarmHistory'],
       watching.map((region) => `arn:aws:cloudwatch:${region}:${account}:alarm:${probeAlarmPrefix(deployment)}*`),
     ),
-    allow('WriteEvidence', ['s3:PutObject'], [`${bucketArn(directorNames(deployment).evidenceBucket)}/*`]),
+    allow('WriteEvidence', ['s3:PutObject'], [`${bucketArn(directorNames(deployment).evidenceBucket)}/*`], {
+      'aws:RequestedRegion': region,
+    }),
     // The first experiment of a region makes it.
     allow(
       'LetFisHaveItsRole',
@@ -154,7 +173,9 @@ function schedules(stack: Stack, deployment: Deployment, { account, region }: { 
   )
   acknowledge(role, {
     [`AwsSolutions-IAM5[Resource::${document}]`]: 'the last part is the version of the document, whichever is the default',
+    [`Aegis-RoleStaysInRegion[Resource::${director}]`]: 'the name of a role has no region, and the director starts in this one alone',
   })
+  acknowledgeOwnPolicy(role)
   const group = new CfnScheduleGroup(stack, 'Schedules', { name: names.scheduleGroup })
   for (const { region: faulted } of regionsOf(deployment)) {
     for (const drill of DRILLS) {

@@ -12,6 +12,7 @@ import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { logGroupArn, tableArn, topicArn } from '../constructs/arns.ts'
 import { isolationRights, replicationRights, taskKillRights } from '../constructs/drill-rights.ts'
 import { Experiment } from '../constructs/experiment.ts'
+import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
 /**
  * The drills that AWS can run on a region. Nothing in here starts one: the director does, from the routing region, which no drill touches.
@@ -87,11 +88,15 @@ function rightsOf({ statements, findings }: ReturnType<typeof isolationRights>) 
 /** A log of its own name, with a policy that lets AWS's delivery write into it for this account's experiments alone. */
 function drillLog(stack: Stack, { deployment, region, zone }: Cell): ResourcePolicy {
   const { account, drillLogs } = cellNames(deployment, region, zone)
-  new LogGroup(stack, 'Log', {
+  const log = new LogGroup(stack, 'Log', {
     logGroupName: drillLogs,
     retention: RetentionDays.ONE_YEAR,
     removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
   })
+  acknowledge(
+    log,
+    inStandards({ CloudWatchLogGroupEncrypted: 'states of experiments, nothing personal, and no key that a drill could take away' }),
+  )
   return new ResourcePolicy(stack, 'LogPolicy', {
     resourcePolicyName: `${stackNames(deployment).drills(region)}-log`,
     policyStatements: [
