@@ -130,7 +130,7 @@ export function directorNames(deployment: Deployment) {
     drillDocument: `${prefix}-drill`,
     /** SSM Automation document that ends every drill on a region. */
     stopDocument: `${prefix}-stop-drills`,
-    role: `${prefix}-drill-director`,
+    role: `${prefix}-director`,
     schedulerRole: `${prefix}-drill-scheduler`,
     scheduleGroup: `${prefix}-drills`,
     schedule: (drill: Drill, region: string) => `${drill}-${region}`,

@@ -1,7 +1,19 @@
+import { REGION_ALARMS, type RegionAlarm, WATCH_ALARMS, type WatchAlarm } from '../../config/alarms.ts'
 import { deployment as input } from '../../config/deployment.ts'
-import { cellNames, publicNames, REGIONAL_TABLES, SIGNING_KEYS, sharedNames, stackNames, zoneNames } from '../../config/names.ts'
+import { DRILLS } from '../../config/drills.ts'
+import {
+  cellNames,
+  directorNames,
+  publicNames,
+  REGIONAL_TABLES,
+  SIGNING_KEYS,
+  sharedNames,
+  stackNames,
+  watchNames,
+  zoneNames,
+} from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
-import { type Deployment, regionsOf } from '../../config/schema.ts'
+import { type Deployment, regionsOf, watchingRegions } from '../../config/schema.ts'
 
 const accounts = input.environments.prod?.accounts as { control: string; workload: string }
 const two = {
@@ -21,8 +33,13 @@ function allNames(deployment: Deployment): string[] {
       ...SIGNING_KEYS.map((purpose) => cell.signingKey(purpose)),
       ...[cell.dataKey, cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket, cell.gatewayRole, cell.dataProtectionRole],
       ...[cell.executionRole, cell.loadBalancer, cell.operatorLoadBalancer, names.operator(region)],
-      ...[cell.gatewayLogs, cell.flowLogs, cell.networkParameter('vpc-id')],
-      ...[stacks.keys, stacks.bundleStore, stacks.network, stacks.residencyStore, stacks.gateway].map((name) => name(region)),
+      ...[cell.gatewayLogs, cell.flowLogs, cell.metricsLogs, cell.drillLogs, cell.networkParameter('vpc-id'), cell.alarmTopic],
+      ...DRILLS.flatMap((drill) => [cell.drillRole(drill), cell.drillParameter(drill)]),
+      ...Object.keys(REGION_ALARMS).map((alarm) => cell.alarm(alarm as RegionAlarm)),
+      ...Object.keys(WATCH_ALARMS).map((alarm) => watchNames(deployment, region).alarm(alarm as WatchAlarm, region)),
+      ...[stacks.keys, stacks.bundleStore, stacks.network, stacks.residencyStore, stacks.gateway, stacks.drills].map((name) =>
+        name(region),
+      ),
       names.regional(region),
     ]
   })
@@ -31,9 +48,19 @@ function allNames(deployment: Deployment): string[] {
     stacks.zone(zone),
     zoneNames(deployment, zone).pseudonymSecret,
   ])
+  const director = directorNames(deployment)
+  const watch = watchingRegions(deployment).flatMap((region) => {
+    const { probeRole, probeBucket } = watchNames(deployment, region)
+    return [probeRole, probeBucket, stacks.observability(region)]
+  })
+  const { alarmTopic, dashboard, probe } = watchNames(deployment, deployment.homeRegion)
   return [
     ...cells,
     ...zones,
+    ...watch,
+    ...[alarmTopic, probe, stacks.drillDirector, director.drillDocument, director.stopDocument, director.role, director.schedulerRole],
+    ...[director.scheduleGroup, director.evidenceBucket],
+    `dashboard ${dashboard}`,
     ...[
       names.global,
       names.operatorIssuer,
@@ -62,14 +89,23 @@ describe('names', () => {
       for (const name of [cell.loadBalancer, cell.operatorLoadBalancer]) expect(name.length).toBeLessThanOrEqual(32)
       expect(cell.operatorLoadBalancer.length).toBeGreaterThan(cell.loadBalancer.length)
       for (const bucket of [cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket]) expect(bucket.length).toBeLessThanOrEqual(63)
-      for (const role of [cell.gatewayRole, cell.executionRole, cell.dataProtectionRole]) expect(role.length).toBeLessThanOrEqual(64)
+      for (const role of [cell.gatewayRole, cell.executionRole, cell.dataProtectionRole, ...DRILLS.map(cell.drillRole)])
+        expect(role.length).toBeLessThanOrEqual(64)
+      const { probeBucket, probeRole } = watchNames(deployment, region)
+      expect(probeBucket.length).toBeLessThanOrEqual(63)
+      expect(probeRole.length).toBeLessThanOrEqual(64)
     }
+    const { evidenceBucket, scheduleGroup, role, schedulerRole, drillDocument } = directorNames(deployment)
+    expect(evidenceBucket.length).toBeLessThanOrEqual(63)
+    for (const name of [scheduleGroup, role, schedulerRole, drillDocument]) expect(name.length).toBeLessThanOrEqual(64)
   })
 
   it('put the account into what must be unique in the world', () => {
     const deployment = resolveDeployment(input)
     const cell = cellNames(deployment, 'eu-west-1', 'eu')
-    for (const bucket of [cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket]) expect(bucket).toContain(accounts.workload)
+    const { probeBucket } = watchNames(deployment, 'eu-west-1')
+    const buckets = [cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket, probeBucket, directorNames(deployment).evidenceBucket]
+    for (const bucket of buckets) expect(bucket).toContain(accounts.workload)
   })
 
   it("end a secret's name in nothing that looks like the suffix of its ARN", () => {

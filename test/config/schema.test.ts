@@ -1,7 +1,7 @@
 import { deployment as input } from '../../config/deployment.ts'
 import { cellNames } from '../../config/names.ts'
 import { ConfigError, resolveDeployment } from '../../config/resolve.ts'
-import { accountOf, type DeploymentInput, primaryOf, regionsOf } from '../../config/schema.ts'
+import { accountOf, type DeploymentInput, primaryOf, regionsOf, watchingRegions } from '../../config/schema.ts'
 
 const prod = input.environments.prod as DeploymentInput['environments'][string]
 const eu = { regions: ['eu-west-1', 'eu-central-1'], primary: 'eu-west-1', standby: 'eu-central-1' }
@@ -249,5 +249,87 @@ describe('replicas of the global table', () => {
     expect(faultsOf(withProd({ deployedReplicas: [...all.slice(1), 'us-west-2'] }))).toEqual([
       `environments.prod.deployedReplicas: +eu-west-1 -us-west-2 ${told}`,
     ])
+  })
+})
+
+describe('what is watched, drilled and paid', () => {
+  it.each([
+    [
+      { observability: { secondRegion: 'eu-west-1' } },
+      'observability.secondRegion: eu-west-1 is the home region, which has dashboards and probes already; losing it would blind you',
+    ],
+    [
+      { observability: { secondRegion: 'cn-north-1' } },
+      'observability.secondRegion: cn-north-1 is outside the aws partition, where this deployment does not go',
+    ],
+    [{ observability: { probeIntervalMin: 61 } }, 'observability.probeIntervalMin: must be at most 60 minutes'],
+    [{ alarms: { emails: ['nobody'] } }, 'alarms.emails.0: Invalid email address'],
+    [{ alarms: { runbooksUrl: 'http://wiki.example' } }, 'alarms.runbooksUrl: is not an https URL'],
+    [{ cost: { monthlyUsd: 0 } }, 'cost.monthlyUsd: must be more than 0'],
+    [{ cost: { monthlyUsdOf: { 'eu-south-1': 5 } } }, 'cost.monthlyUsdOf.eu-south-1: serves no zone'],
+    [{ drills: { durationMin: 9 } }, 'drills.durationMin: must be at most 8 minutes: the director must outlive the fault'],
+    ...['rate(1 days)', 'rate(5 minute)', 'rate(0 days)', 'cron(0 9 * * TUE)', 'every month'].map((schedule): [object, string] => [
+      { drills: { schedule } },
+      'drills.schedule: is not an expression of EventBridge Scheduler such as rate(30 days) or cron(0 9 ? * TUE#1 *)',
+    ]),
+    [
+      { drills: { schedule: 'cron(0 9 1 * TUE *)' } },
+      'drills.schedule: cron(0 9 1 * TUE *) must have ? for the day of the month or for the day of the week, and not for both',
+    ],
+    [
+      { drills: { schedule: 'cron(0 9 ? * ? *)' } },
+      'drills.schedule: cron(0 9 ? * ? *) must have ? for the day of the month or for the day of the week, and not for both',
+    ],
+  ])('refuses %j', (changed, fault) => {
+    expect(faultsOf(changed as Record<string, unknown>)).toEqual([fault])
+  })
+
+  it('takes the forms of schedules that EventBridge takes', () => {
+    for (const schedule of ['rate(1 day)', 'rate(30 days)', 'cron(0 9 ? * TUE#1 *)', 'cron(15 10 1 * ? 2027)'])
+      expect(faultsOf({ drills: { schedule } })).toEqual([])
+  })
+
+  it('is watched from the home region, and from the routing region or another one', () => {
+    expect(watchingRegions(resolveDeployment(input))).toEqual(['eu-west-1', 'eu-north-1'])
+    expect(watchingRegions(resolveDeployment({ ...input, observability: { secondRegion: 'eu-central-1' } }))).toEqual([
+      'eu-west-1',
+      'eu-central-1',
+    ])
+  })
+})
+
+describe('an organization', () => {
+  const organization = { id: 'o-a1b2c3d4e5', targets: ['ou-ab12-cdefghij'] }
+  const accounts = { ...prod.accounts, management: '999999999999' }
+
+  it('is taken with its management account', () => {
+    expect(faultsOf(withProd({ accounts, organization }))).toEqual([])
+  })
+
+  it.each([
+    [{ accounts }, 'environments.prod.organization: accounts.management is given, so say which organization and whom to bind'],
+    [{ organization }, 'environments.prod.accounts.management: organization is given, so say from which account it is managed'],
+    [
+      { accounts, organization: { ...organization, targets: ['999999999999'] } },
+      'environments.prod.organization.targets: 999999999999 is the management account, which its own policies do not bind',
+    ],
+    [
+      { accounts: { ...prod.accounts, management: prod.accounts.workload }, organization },
+      `environments.prod.accounts.workload: ${prod.accounts.workload} is the management account too; no policy would bind what runs there`,
+    ],
+    [
+      { accounts, organization: { ...organization, id: 'org-1' } },
+      'environments.prod.organization.id: is not the id of an organization such as o-a1b2c3d4e5',
+    ],
+    [
+      { accounts, organization: { ...organization, targets: [] } },
+      'environments.prod.organization.targets: needs at least one root, organizational unit or account',
+    ],
+    [
+      { accounts, organization: { ...organization, targets: ['everybody'] } },
+      'environments.prod.organization.targets.0: is not the id of a root, an organizational unit or an account',
+    ],
+  ])('refuses %j', (changed, fault) => {
+    expect(faultsOf(withProd(changed))).toEqual([fault])
   })
 })

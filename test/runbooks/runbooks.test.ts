@@ -14,7 +14,8 @@ const deployment = resolveDeployment(input)
 
 test('the index links every runbook, and nothing that is not there', () => {
   const linked = [...read('README.md').matchAll(/\]\(([^)]+\.md)\)/g)].map(([, file]) => file)
-  expect(linked.toSorted()).toEqual(files.toSorted())
+  // The articles about alarms have a test of their own.
+  expect(linked.filter((file) => !file?.startsWith('alarms/')).toSorted()).toEqual(files.toSorted())
 })
 
 describe.each(files)('%s', (file) => {

@@ -1,7 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { gunzipSync } from 'node:zlib'
-import { policyTelemetry, startTelemetry } from '../../runtime/telemetry/telemetry.ts'
+import { METRIC_EXPORT_ENVIRONMENT } from '../../config/telemetry.ts'
+import { decisionTelemetry, policyTelemetry, regionTelemetry, startTelemetry } from '../../runtime/telemetry/telemetry.ts'
 import { agentToken, testGateway, testTrust } from '../support/gateway.ts'
 
 // A sink of OTLP over HTTP in JSON (https://opentelemetry.io/docs/specs/otlp/): what a collector would get.
@@ -33,6 +34,7 @@ beforeAll(async () => {
     OTEL_TRACES_EXPORTER: 'otlp',
     OTEL_METRICS_EXPORTER: 'otlp',
     OTEL_LOGS_EXPORTER: 'none',
+    ...METRIC_EXPORT_ENVIRONMENT,
     OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
     OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${(sink.address() as AddressInfo).port}`,
   })
@@ -65,12 +67,24 @@ test('a decision leaves one span in the caller’s trace and its metrics, withou
   await gateway.app.inject({ method: 'POST', url: '/v1/decisions', headers: { 'content-type': 'application/json' }, payload: '{}' })
   await gateway.close()
   policyTelemetry(() => 61).activationRefused('canary', 'wrong_zone')
+  decide('eu-west-1', { enforced: 'allow', routeRegion: 'eu-central-1' })
+  // Neither of these goes to another region.
+  decide('eu-west-1', { enforced: 'deny', routeRegion: 'us-east-1' })
+  decide('eu-west-1', { enforced: 'allow', routeRegion: 'eu-west-1' })
+  regionTelemetry({
+    droppedRecordings: () => 7,
+    budgets: () => [
+      { granted: 1000, received: 0, given: 500, free: 100, leased: 25, stranded: 250 },
+      { granted: 0, received: 0, given: 0, free: 0, leased: 0, stranded: 0 },
+      { granted: 80, received: 20, given: 0, free: 90, leased: 5, stranded: 0 },
+    ],
+  })
   await stop()
 
   const spans = received
     .filter(({ path }) => path === '/v1/traces')
     .flatMap(({ body }) => body.resourceSpans.flatMap((resource) => resource.scopeSpans.flatMap((scope) => scope.spans)))
-  expect(spans).toHaveLength(2)
+  expect(spans).toHaveLength(5)
   const [allowed, refused] = spans
   expect(allowed).toMatchObject({ traceId, parentSpanId: 'b7ad6b7169203331', name: 'execute_tool stripe-payments' })
   const attributes = Object.fromEntries(allowed?.attributes.map(({ key, value }) => [key, value.stringValue]) ?? [])
@@ -90,4 +104,31 @@ test('a decision leaves one span in the caller’s trace and its metrics, withou
   expect(all).toMatch(/"aegis.policy.age".{0,400}"as(Int|Double)":"?61/)
   expect(all).toMatch(/"aegis.activation.refused".{0,400}"wrong_zone"/)
   for (const leak of ['supplier-7', 'invoice 114', 'process.command_args', 'process.owner', 'host.name']) expect(all).not.toContain(leak)
+
+  expect(points(all, 'aegis.calls.cross_region')).toMatchObject([
+    { asDouble: 1, attributes: [{ key: 'aegis.route_region', value: { stringValue: 'eu-central-1' } }] },
+  ])
+  expect(points(all, 'aegis.recorder.dropped')).toMatchObject([{ asDouble: 7 }])
+  // The first budget is the worst: of 500, 125 are left to spend and half are stranded. The second, of nothing, is not used up.
+  expect(points(all, 'aegis.budget.used')).toMatchObject([{ asDouble: 0.75 }])
+  expect(points(all, 'aegis.budget.stranded')).toMatchObject([{ asDouble: 0.5 }])
+  // CloudWatch has percentiles of exponential histograms alone, and counts cumulative ones again and again.
+  expect(all).toMatch(/"aegis.decision.duration".{0,120}"exponentialHistogram":\{"aggregationTemporality":1/)
 })
+
+function decide(region: string, of: { enforced: string; routeRegion: string }): void {
+  const telemetry = decisionTelemetry(region)
+  telemetry.end(telemetry.start({}), {
+    ...{ door: 'http', decision: of.enforced, mode: 'enforce', tool: 'crm', action: 'read_contact', policyVersion: 'x' },
+    ...{ tenantZone: 'eu', decisionId: 'dec', codes: [], durationMs: 1, ...of },
+  })
+}
+
+/** Data points of a metric in the last export of it. */
+function points(all: string, name: string): unknown[] {
+  const metrics = (JSON.parse(all) as { body: { resourceMetrics?: { scopeMetrics: { metrics: { name: string }[] }[] }[] } }[]).flatMap(
+    ({ body }) => (body.resourceMetrics ?? []).flatMap(({ scopeMetrics }) => scopeMetrics.flatMap(({ metrics: own }) => own)),
+  )
+  const found = metrics.filter((metric) => metric.name === name).at(-1) as Record<string, { dataPoints?: unknown[] }> | undefined
+  return Object.values(found ?? {}).flatMap((value) => value.dataPoints ?? [])
+}
