@@ -1,5 +1,5 @@
 import { cpus } from 'node:os'
-import autocannon from 'autocannon'
+import { Agent, request } from 'undici'
 import { callGateway, type RunningFabric } from '../../runtime/cli/fabric-client.ts'
 import { sourcesWithLimit } from '../control-plane/test-plane.ts'
 import { startChildFabric } from '../fabric/enforcement/child-fabric.ts'
@@ -53,16 +53,18 @@ async function oneRound(fabric: RunningFabric, limit: number): Promise<Round> {
   await settled(fabric)
   const samples: Sample[] = []
   const loads = REGIONS.map((region) => load(fabric, region, samples))
+  // Asked all the while, so that the seconds before carry the same calls as the rollout.
+  const probes = REGIONS.map((region) => probe(fabric, region, limit === NEW ? 'allow' : 'approval_needed'))
   await sleep(BEFORE_MS)
   const fromMs = performance.now()
   const publishing = publishSources(fabric, sourcesWithLimit(limit)).then((revision) => rolloutEnd(fabric, revision))
-  const reached = Promise.all(REGIONS.map((region) => untilDecides(fabric, region, limit === NEW ? 'allow' : 'approval_needed')))
+  const reached = Promise.all(probes.map(({ firstMs }) => firstMs))
   const [ended] = await Promise.all([publishing, reached.then(() => undefined)])
   const reachedMs = (await reached).reduce((last, atMs) => Math.max(last, atMs), 0) - fromMs
   if (ended.state !== 'completed') throw new Error(`the rollout ended as ${ended.state}: ${ended.why}`)
   const endMs = performance.now()
   await sleep(AFTER_MS)
-  for (const one of loads) one.stop()
+  for (const one of [...loads, ...probes]) one.stop()
   const during = samples.filter(({ atMs }) => atMs >= fromMs && atMs < endMs + AFTER_MS)
   // The first half second warms up connections.
   const before = samples.filter(({ atMs }) => atMs >= fromMs - BEFORE_MS + 500 && atMs < fromMs)
@@ -76,44 +78,54 @@ async function oneRound(fabric: RunningFabric, limit: number): Promise<Round> {
   }
 }
 
+/** Open loop: a call starts each `1000 / RATE` ms whatever became of those before, so that a slow gateway cannot slow down its own measuring. */
 function load(fabric: RunningFabric, region: string, samples: Sample[]) {
   const gateway = fabric.regions.find((cell) => cell.region === region)?.gateway
-  const call = {
+  const agent = new Agent({ connections: 16 })
+  const body = JSON.stringify({
     tool: 'stripe-payments',
     action: 'create_payment',
     arguments: { amount: 420_000, currency: 'eur', recipient: 'supplier-7' },
-  }
-  const instance = autocannon(
-    {
-      url: `${gateway}/v1/decisions`,
-      method: 'POST',
-      connections: 4,
-      duration: 120,
-      overallRate: RATE,
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${fabric.demo_tokens['finance-agent']}` },
-      body: JSON.stringify(call),
-    },
-    () => {},
-  )
-  instance.on('response', (_client, status, _bytes, tookMs) => {
-    samples.push({ atMs: performance.now(), tookMs, ok: status === 200 })
   })
-  instance.on('reqError', () => samples.push({ atMs: performance.now(), tookMs: Number.POSITIVE_INFINITY, ok: false }))
-  return { stop: () => instance.stop() }
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${fabric.demo_tokens['finance-agent']}` }
+  const call = async () => {
+    const atMs = performance.now()
+    const ok = await request(`${gateway}/v1/decisions`, { method: 'POST', dispatcher: agent, headers, body }).then(
+      async (answer) => {
+        await answer.body.dump()
+        return answer.statusCode === 200
+      },
+      () => false,
+    )
+    samples.push({ atMs, tookMs: ok ? performance.now() - atMs : Number.POSITIVE_INFINITY, ok })
+  }
+  const timer = setInterval(() => void call(), 1000 / RATE)
+  return { stop: () => clearInterval(timer) }
 }
 
-/** @returns when the region first answered so, on the monotonic clock */
-async function untilDecides(fabric: RunningFabric, region: string, decision: string): Promise<number> {
+/** Asks a region until it is stopped. `firstMs`: when it first answered so, on the monotonic clock. */
+function probe(fabric: RunningFabric, region: string, decision: string): { firstMs: Promise<number>; stop(): void } {
   const body = JSON.stringify({
     tool: 'stripe-payments',
     action: 'create_payment',
     arguments: { amount: TELLING, currency: 'eur', recipient: 'supplier-7' },
   })
-  for (;;) {
-    const token = fabric.demo_tokens['finance-agent'] ?? ''
-    const { text } = await callGateway(fabric, { entrance: { region }, path: '/v1/decisions', token, body })
-    if ((JSON.parse(text) as { decision?: string }).decision === decision) return performance.now()
-    await sleep(PROBE_MS)
+  let stopped = false
+  const { promise: firstMs, resolve, reject } = Promise.withResolvers<number>()
+  const ask = async () => {
+    while (!stopped) {
+      const token = fabric.demo_tokens['finance-agent'] ?? ''
+      const { text } = await callGateway(fabric, { entrance: { region }, path: '/v1/decisions', token, body })
+      if ((JSON.parse(text) as { decision?: string }).decision === decision) resolve(performance.now())
+      await sleep(PROBE_MS)
+    }
+  }
+  ask().catch(reject)
+  return {
+    firstMs,
+    stop: () => {
+      stopped = true
+    },
   }
 }
 
