@@ -124,16 +124,40 @@ const prepared = new WeakMap<ActiveBundle, Prepared>()
 function preparedOf(bundle: ActiveBundle): Prepared {
   const known = prepared.get(bundle)
   if (known !== undefined) return known
-  // Strict: an unknown keyword in a signed schema is a mistake that would otherwise check nothing.
-  const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: false, validateFormats: false })
   const actions = [...bundle.tools.values()].flatMap((tool) => [...tool.actions.values()])
   const made: Prepared = {
     scanner: createScanner({ custom: bundle.classes }),
     classesDigest: hash('sha256', JSON.stringify(bundle.classes)),
-    actions: new Map(actions.map((action) => [action, { accepts: ajv.compile(action.schema), schemaDigest: digestOf(action.schema) }])),
+    actions: compiledOf(actions),
   }
   prepared.set(bundle, made)
   return made
+}
+
+type Compiled = Pick<ActiveAction, 'accepts' | 'schemaDigest'>
+
+// Compiling holds up every call of the moment, and the next bundle mostly has the schemas of the last: of these (what is in force, a
+// candidate, the one before) nothing is compiled again. By the digest of the text, so it does not matter whose they were.
+const BUNDLES_KEPT = 3
+let recent: readonly ReadonlyMap<string, Compiled>[] = []
+
+function compiledOf(actions: readonly ToolAction[]): Prepared['actions'] {
+  let ajv: Ajv | undefined
+  const compile = (schema: JsonObject, schemaDigest: string): Compiled => {
+    // Strict: an unknown keyword in a signed schema is a mistake that would otherwise check nothing.
+    ajv ??= new Ajv({ strict: true, strictTypes: false, allErrors: false, validateFormats: false })
+    return { accepts: ajv.compile(schema), schemaDigest }
+  }
+  const byDigest = new Map<string, Compiled>()
+  const compiled = new Map<ToolAction, Compiled>()
+  for (const action of actions) {
+    const digest = digestOf(action.schema)
+    const known = byDigest.get(digest) ?? recent.find((one) => one.has(digest))?.get(digest) ?? compile(action.schema, digest)
+    byDigest.set(digest, known)
+    compiled.set(action, known)
+  }
+  recent = [byDigest, ...recent].slice(0, BUNDLES_KEPT)
+  return compiled
 }
 
 function activeTool(tool: Tool, directory: Directory, compiled: Prepared['actions']): ActiveTool {
