@@ -38,3 +38,14 @@ export function denyObjectsUnlessRole(
     conditions: unlessRole(...roleArns),
   })
 }
+
+/** Denies everybody, administrators included, what lifts or shortens the lock on an object: it takes a change of this policy. */
+export function denyLockBypass(bucketName: string): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'NobodyBypassesTheLock',
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ['s3:BypassGovernanceRetention', 's3:PutObjectRetention', 's3:PutObjectLegalHold'],
+    resources: [`${bucketArn(bucketName)}/*`],
+  })
+}

@@ -1,4 +1,4 @@
-import { AnyPrincipal, Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3'
 import { CfnSchedule, CfnScheduleGroup } from 'aws-cdk-lib/aws-scheduler'
 import { Duration, Stack } from 'aws-cdk-lib/core'
@@ -9,7 +9,7 @@ import { type Deployment, regionsOf, watchingRegions } from '../../config/schema
 import { stackProps } from '../cell.ts'
 import { bucketArn, parameterArn, roleArn } from '../constructs/arns.ts'
 import { DrillDocuments, probeAlarmPrefix } from '../constructs/drill-documents.ts'
-import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
+import { denyLockBypass, denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
 import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
 
 /**
@@ -40,15 +40,7 @@ function evidenceBucket(stack: Stack, deployment: Deployment, director: string):
     objectLockDefaultRetention: ObjectLockRetention.governance(Duration.days(deployment.auditRetentionDays)),
   })
   bucket.addToResourcePolicy(denyObjectsUnlessRole(bucketName, 'OnlyDirectorWrites', ['s3:PutObject'], [director]))
-  bucket.addToResourcePolicy(
-    new PolicyStatement({
-      sid: 'NobodyBypassesTheLock',
-      effect: Effect.DENY,
-      principals: [new AnyPrincipal()],
-      actions: ['s3:BypassGovernanceRetention', 's3:PutObjectRetention', 's3:PutObjectLegalHold'],
-      resources: [`${bucketArn(bucketName)}/*`],
-    }),
-  )
+  bucket.addToResourcePolicy(denyLockBypass(bucketName))
   acknowledge(bucket, {
     'AwsSolutions-S1': 'one role writes a few objects a month, each locked; a log of who read that a drill was run says little',
     ...inStandards({

@@ -1,4 +1,4 @@
-import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Alias, type IKey } from 'aws-cdk-lib/aws-kms'
 import { type Bucket, BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3'
 import { Duration, Stack } from 'aws-cdk-lib/core'
@@ -7,7 +7,7 @@ import { cellNames, REGIONAL_TABLES, type RegionalTable, stackNames } from '../.
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { bucketArn, roleArn, tableArn } from '../constructs/arns.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
-import { denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
+import { denyLockBypass, denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
 import { ResidencyTable } from '../constructs/residency-table.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
@@ -103,15 +103,7 @@ function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn
     serverAccessLogsPrefix: 'audit-bucket/',
   })
   bucket.addToResourcePolicy(denyObjectsUnlessRole(bucketName, 'OnlyGatewayWrites', ['s3:PutObject'], [gatewayRoleArn]))
-  bucket.addToResourcePolicy(
-    new PolicyStatement({
-      sid: 'NobodyBypassesTheLock',
-      effect: Effect.DENY,
-      principals: [new AnyPrincipal()],
-      actions: ['s3:BypassGovernanceRetention', 's3:PutObjectRetention', 's3:PutObjectLegalHold'],
-      resources: [`${bucketArn(bucketName)}/*`],
-    }),
-  )
+  bucket.addToResourcePolicy(denyLockBypass(bucketName))
   acknowledge(
     bucket,
     inStandards({
