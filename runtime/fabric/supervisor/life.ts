@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import { getPriority, setPriority } from 'node:os'
 import { dirname } from 'node:path'
 import { nowMs } from './events.ts'
 
@@ -31,13 +32,15 @@ export interface Program {
   env: Readonly<Record<string, string>>
   /** Where its output goes. */
   logFile: string
+  /** It stands for what is nobody's neighbour in AWS: where processors are short, the others go first. Default: it takes its turn. */
+  yields?: boolean
 }
 
 const REQUEST_TIMEOUT_MS = 10_000
 const tether = new URL('./tether.ts', import.meta.url).href
 
 /** Starts a program of Node's as a process of its own, which ends when this one does. */
-export function startLife({ script, execArgv = [], env, logFile }: Program, appendLog: boolean): Life {
+export function startLife({ script, execArgv = [], env, logFile, yields = false }: Program, appendLog: boolean): Life {
   mkdirSync(dirname(logFile), { recursive: true, mode: 0o700 })
   const log = openSync(logFile, appendLog ? 'a' : 'w', 0o600)
   // Detached: a terminal's Ctrl-C then reaches the supervisor alone, which ends the others in order.
@@ -49,6 +52,7 @@ export function startLife({ script, execArgv = [], env, logFile }: Program, appe
   })
   closeSync(log)
   const pid = child.pid ?? 0
+  if (yields && pid !== 0) letOthersFirst(pid)
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (code, signal) => resolve({ code, signal, atMs: nowMs() }))
     child.once('error', () => resolve({ code: null, signal: null, atMs: nowMs() }))
@@ -101,6 +105,23 @@ function requestTable(exited: Promise<Exit>) {
       else waiting?.reject(new Error(reply.error ?? 'it failed without a word'))
       return true
     },
+  }
+}
+
+/** Of the scale that ends at 19: so much below whoever starts it. */
+const YIELDING = 10
+const LOWEST = 19
+
+/**
+ * A process that was started detached leads a session, and Linux with autogrouping weighs sessions against each other, not processes:
+ * there the group is told too (sched(7), "The autogroup feature"). Where neither can be set, all are equal as before.
+ */
+function letOthersFirst(pid: number): void {
+  try {
+    setPriority(pid, Math.min(getPriority() + YIELDING, LOWEST))
+    if (existsSync(`/proc/${pid}/autogroup`)) writeFileSync(`/proc/${pid}/autogroup`, String(YIELDING))
+  } catch {
+    // It has ended already, or somebody does not let us.
   }
 }
 

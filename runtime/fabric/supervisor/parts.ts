@@ -94,6 +94,7 @@ export function storesSpec(
     execArgv: LEAN,
     env: childEnvironment(),
     logFile: layout.log(`stores-${region}`),
+    yields: true,
     hello: () => ({ type: 'start', config: config() }),
     ready: saidReady,
     readyTimeoutMs: STORES_READY_MS,
@@ -160,6 +161,7 @@ export function controlPlaneSpec({ deployment, topology, plan, layout }: Surroun
     // What somebody edits while gateways serve is published by its commands, ring by ring: no restart of this process does it for them.
     laterEnv: { AEGIS_DOCUMENTS_WHEN: 'empty' },
     logFile: layout.log('control-plane'),
+    yields: true,
     ready: (life) => answers(`${loopback(port)}/health/live`, life),
     readyTimeoutMs: CONTROL_PLANE_READY_MS,
   }

@@ -1,5 +1,5 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { getPriority, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from '@jest/globals'
 import { type Child, type ChildSpec, restartDelayMs, supervisedChild } from '../../../runtime/fabric/supervisor/child.ts'
@@ -54,6 +54,17 @@ test('a child is up when it says so, and a stop ends it for good', async () => {
   await part.stop(1000)
   expect(part.state()).toBe('down')
   expect(story()).toEqual(['started', 'ready', 'exited'])
+})
+
+test('a child that yields lets those go first that do not', async () => {
+  const [yielding, other] = [child(LIVES, { yields: true }), child(LIVES)]
+  await Promise.all([yielding.start(), other.start()])
+  expect(getPriority(yielding.pid())).toBeGreaterThan(getPriority(other.pid()))
+  // Where Linux weighs sessions, and both lead one, the priority of a process alone would mean nothing.
+  const weighsSessions = '/proc/sys/kernel/sched_autogroup_enabled'
+  if (!existsSync(weighsSessions) || readFileSync(weighsSessions, 'utf8').trim() !== '1') return
+  const niceOf = (part: Child) => Number(/nice (-?\d+)/.exec(readFileSync(`/proc/${part.pid()}/autogroup`, 'utf8'))?.[1])
+  expect(niceOf(yielding)).toBeGreaterThan(niceOf(other))
 })
 
 test('a child that ignores SIGTERM is ended by SIGKILL after the grace', async () => {
