@@ -48,5 +48,22 @@ export const defaults = {
     /** When, once somebody has enabled it: the first Tuesday of a month, in the morning of UTC. */
     schedule: 'cron(0 9 ? * TUE#1 *)',
   },
-  gateway: { cpu: 1024, memoryMiB: 2048, minTasks: 2, maxTasks: 10 },
+  gateway: {
+    cpu: 1024,
+    memoryMiB: 2048,
+    minTasks: 2,
+    maxTasks: 10,
+    /** Calls a second that a task of this size carries when it is full. An assumption: measure yours, with your policies, under load. */
+    callsPerTask: 650,
+    /** CPU at which a task is full. Above it, calls wait for each other. */
+    fullCpuPercent: 70,
+    /** From this P95 of decisions on there are more gateways, in milliseconds: half of what the alarm rings at. */
+    scaleOutP95Ms: 10,
+    /** Of calls, how many the tasks of a new version get at first. */
+    canaryPercent: 10,
+    /** How long they are watched before they get all. */
+    canaryBakeMin: 10,
+    /** How long the tasks before them are kept then. */
+    bakeMin: 10,
+  },
 } as const

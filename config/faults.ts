@@ -1,3 +1,4 @@
+import { capacityOf } from './capacity.ts'
 import type { Deployment, Resolved } from './schema.ts'
 
 /** What is wrong between the values of one environment: a line a fault, each with the path of the value. */
@@ -8,6 +9,7 @@ export function deploymentFaults(deployment: Deployment): string[] {
     ...watchFaults(deployment),
     ...organizationFaults(deployment),
     ...sizeFaults(deployment),
+    ...capacityFaults(deployment),
     ...nameFaults(deployment),
     ...replicaFaults(deployment),
   ]
@@ -127,6 +129,26 @@ function sizeFaults({ bundleWarnAgeH, bundleMaxAgeH, gateway }: Deployment): str
   const [min, max, step] = memory
   if (gateway.memoryMiB < min || gateway.memoryMiB > max || gateway.memoryMiB % step !== 0)
     faults.push(`gateway.memoryMiB: ${gateway.memoryMiB} does not go with ${gateway.cpu} cpu units (${min} to ${max} in steps of ${step})`)
+  return faults
+}
+
+function capacityFaults(deployment: Deployment): string[] {
+  const { gateway, alarms, zones } = deployment
+  const faults: string[] = []
+  for (const zone of Object.keys(gateway.peakCallsPerSecond.zones))
+    if (zones[zone] === undefined) faults.push(`gateway.peakCallsPerSecond.zones.${zone}: no such zone`)
+  if (gateway.scaleOutP95Ms >= alarms.decisionP99Ms)
+    faults.push(
+      `gateway.scaleOutP95Ms: ${gateway.scaleOutP95Ms} must be less than alarms.decisionP99Ms ${alarms.decisionP99Ms}, or people are woken before anything helps`,
+    )
+  // A zone without regions has a fault of its own.
+  for (const region of servingRegions(deployment)) {
+    const { minTasks } = capacityOf(deployment, region)
+    if (minTasks > gateway.maxTasks && gateway.minTasks <= gateway.maxTasks)
+      faults.push(
+        `gateway.maxTasks: ${gateway.maxTasks} is less than the ${minTasks} that ${region} needs so that the loss of another region needs no scaling (gateway.peakCallsPerSecond)`,
+      )
+  }
   return faults
 }
 

@@ -62,6 +62,8 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     gatewayRole: `${cell}-gateway`,
     /** Role with which ECS starts the gateway's tasks: it pulls the image and reads the zone's secret. */
     executionRole: `${cell}-gateway-execution`,
+    /** Role with which ECS moves calls from the tasks of one version to those of the next. */
+    trafficRole: `${cell}-traffic`,
     /** Role that may use the data-protection key, and nothing else. */
     dataProtectionRole: `${cell}-data-protection`,
     /** CloudWatch log group of the gateway. */
@@ -74,6 +76,8 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     drillLogs: `/${deployment.name}/${deployment.environment}/${region}/drills`,
     /** Alarm of this region. Whoever watches it, a deployment or an experiment, knows it by this name. */
     alarm: (alarm: RegionAlarm) => `${cell}-${alarm}`,
+    /** Alarm that adds gateways and wakes nobody. */
+    scalingAlarm: `${cell}-scale-on-latency`,
     /** SNS topic that hears of this region's alarms. */
     alarmTopic: `${cell}-alarms`,
     /** Role with which FIS runs one drill on this region, and no other. */
@@ -155,6 +159,7 @@ export function zoneNames(deployment: Deployment, zone: string) {
 export function sharedNames(deployment: Deployment) {
   const prefix = `${deployment.name}-${deployment.environment}`
   const gatewayRepository = `${prefix}-gateway`
+  const collectorRepository = `${prefix}-collector`
   return {
     /** Global table: pointers, kill switches, vouchers, heartbeat. No PII. */
     globalTable: `${prefix}-global`,
@@ -169,6 +174,10 @@ export function sharedNames(deployment: Deployment) {
     /** Image of the gateway, in each region's own registry. */
     gatewayImage: (account: string, region: string, tag: string) =>
       `${account}.dkr.ecr.${region}.amazonaws.com/${gatewayRepository}:${tag}`,
+    /** Repository of the collector's image, one in each region: a region that starts a task asks nobody elsewhere. */
+    collectorRepository,
+    collectorImage: (account: string, region: string, tag: string) =>
+      `${account}.dkr.ecr.${region}.amazonaws.com/${collectorRepository}:${tag}`,
   }
 }
 

@@ -20,6 +20,12 @@ const privateCidr = z
     'is not a private range: the operators are reached by private networks only',
   )
 
+/** How long a step of a deployment is watched, in minutes (ECS, "CanaryConfiguration"). */
+const bakeMin = z
+  .int()
+  .min(5, 'must be at least 5 minutes: the alarms that take a deployment back need as long')
+  .max(1440, 'must be at most 1440 minutes')
+
 const zone = z.strictObject({
   /** The AWS regions of this jurisdiction. */
   regions: z.array(region).min(1, 'needs at least one region'),
@@ -151,6 +157,25 @@ export const deploymentSchema = z.strictObject({
       memoryMiB: z.int().default(defaults.gateway.memoryMiB),
       minTasks: z.int().min(2, 'must be at least 2: one task is no availability').default(defaults.gateway.minTasks),
       maxTasks: z.int().min(2).default(defaults.gateway.maxTasks),
+      callsPerTask: z.number().positive('must be more than 0').default(defaults.gateway.callsPerTask),
+      fullCpuPercent: z
+        .int()
+        .min(10)
+        .max(90, 'must be at most 90: above it calls wait for each other')
+        .default(defaults.gateway.fullCpuPercent),
+      /** What you expect at the busiest minute. Default: nothing, and `minTasks` carry what comes. */
+      peakCallsPerSecond: z
+        .strictObject({
+          /** By the global name, in all regions together. */
+          global: z.number().min(0).default(0),
+          /** By the name of each zone. */
+          zones: z.record(label, z.number().min(0)).default({}),
+        })
+        .prefault({}),
+      scaleOutP95Ms: z.number().positive('must be more than 0').default(defaults.gateway.scaleOutP95Ms),
+      canaryPercent: z.int().min(1).max(50, 'must be at most 50: a canary is for the few').default(defaults.gateway.canaryPercent),
+      canaryBakeMin: bakeMin.default(defaults.gateway.canaryBakeMin),
+      bakeMin: bakeMin.default(defaults.gateway.bakeMin),
     })
     .prefault({}),
   observability: z

@@ -50,6 +50,12 @@ export function metricNamespace({ name, environment }: Deployment): string {
  */
 export const METRIC_EXPORT_ENVIRONMENT = { OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta' } as const
 
+/** Of a hundred decisions, how many leave a span. Each is paid for, and every verdict has its record. */
+export const TRACED_PERCENT = 1
+
+/** Attributes of a span by which X-Ray finds it again. */
+export const TRACED_ATTRIBUTES = ['aegis.decision', 'aegis.decision_id', 'gen_ai.tool.name'] as const
+
 /**
  * Settings of the collector's `awsemf` exporter for one region: metrics leave the region's collector for the region's own CloudWatch.
  * Source of the keys: README of exporter/awsemfexporter in open-telemetry/opentelemetry-collector-contrib.

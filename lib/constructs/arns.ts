@@ -4,6 +4,8 @@ export const tableArn = (region: string, account: string, table: string) => `arn
 export const roleArn = (account: string, role: string) => `arn:aws:iam::${account}:role/${role}`
 export const bucketArn = (bucket: string) => `arn:aws:s3:::${bucket}`
 export const logGroupArn = (region: string, account: string, logGroup: string) => `arn:aws:logs:${region}:${account}:log-group:${logGroup}`
+/** Whatever is written into a log group. */
+export const logStreamsArn = (region: string, account: string, logGroup: string) => `${logGroupArn(region, account, logGroup)}:*`
 export const repositoryArn = (region: string, account: string, repository: string) =>
   `arn:aws:ecr:${region}:${account}:repository/${repository}`
 /** A secret by its name: what API calls take. AWS adds a hyphen and six characters of its own to the real ARN. */

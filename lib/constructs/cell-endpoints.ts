@@ -15,7 +15,7 @@ import { Construct } from 'constructs'
 import { cellNames, REGIONAL_TABLES, sharedNames } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
-import { bucketArn, keysArn, logGroupArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
+import { bucketArn, keysArn, logStreamsArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets, notifiedTopics } from './gateway-environment.ts'
 import { inputObjectsArn } from './input-objects.ts'
@@ -77,12 +77,13 @@ export class CellEndpoints extends Construct {
       allowAllOutbound: false,
     })
     securityGroup.addIngressRule(Peer.ipv4(vpcCidr), Port.tcp(443), 'HTTPS from the VPC')
-    const image = repositoryArn(region, account, sharedNames(deployment).gatewayRepository)
-    const pulling = [
-      own(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], [image]),
-      ecrLogin(account),
-    ]
-    const logs = own(['logs:CreateLogStream', 'logs:PutLogEvents'], [`${logGroupArn(region, account, names.gatewayLogs)}:*`])
+    const { gatewayRepository, collectorRepository } = sharedNames(deployment)
+    const images = [gatewayRepository, collectorRepository].map((repository) => repositoryArn(region, account, repository))
+    const pulling = [own(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], images), ecrLogin(account)]
+    const logs = own(
+      ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      [names.gatewayLogs, names.metricsLogs].map((logGroup) => logStreamsArn(region, account, logGroup)),
+    )
     interfaceEndpoint(this, 'EcrApi', InterfaceVpcEndpointAwsService.ECR, pulling, { vpc, securityGroup })
     interfaceEndpoint(this, 'EcrDocker', InterfaceVpcEndpointAwsService.ECR_DOCKER, pulling, { vpc, securityGroup })
     interfaceEndpoint(this, 'Logs', InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, [logs], { vpc, securityGroup })

@@ -1,13 +1,14 @@
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
 import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
-import { ApplicationLoadBalancer, ApplicationProtocol, type ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import { ApplicationLoadBalancer, ApplicationProtocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { ARecord, type IHostedZone } from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
 import { cellNames, publicNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
 import { GATEWAY_PORT } from './gateway-environment.ts'
-import { acknowledgeDeletion, aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
+import { acknowledgeDeletion, aliasTo, gatewayTraffic, LOAD_BALANCER_DEFAULTS, logAccess, NO_ROUTE } from './gateway-targets.ts'
+import type { Traffic } from './gateway-traffic.ts'
 import { RateLimit } from './rate-limit.ts'
 
 export interface EntranceProps {
@@ -22,7 +23,7 @@ export interface EntranceProps {
 
 /** A region's public entrance: HTTPS under its regional, zone and global name, and the alias record that leads to it. */
 export class GatewayLoadBalancer extends Construct {
-  readonly targetGroup: ApplicationTargetGroup
+  readonly traffic: Traffic
 
   constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logPrefix }: EntranceProps) {
     super(scope, id)
@@ -40,8 +41,7 @@ export class GatewayLoadBalancer extends Construct {
     acknowledgeDeletion(loadBalancer)
     logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
 
-    this.targetGroup = gatewayTargets(this, 'Gateways', vpc, GATEWAY_PORT)
-    loadBalancer.addListener('Https', {
+    const listener = loadBalancer.addListener('Https', {
       port: 443,
       protocol: ApplicationProtocol.HTTPS,
       // The security group says who may come.
@@ -53,8 +53,9 @@ export class GatewayLoadBalancer extends Construct {
           validation: CertificateValidation.fromDns(hostedZone),
         }),
       ],
-      defaultTargetGroups: [this.targetGroup],
+      defaultAction: NO_ROUTE,
     })
+    this.traffic = gatewayTraffic(this, 'Gateways', { vpc, port: GATEWAY_PORT, listener })
     new RateLimit(this, 'RateLimit', { loadBalancerArn: loadBalancer.loadBalancerArn })
     new ARecord(this, 'RegionalRecord', { zone: hostedZone, recordName: names.regional(region), target: aliasTo(loadBalancer) })
   }

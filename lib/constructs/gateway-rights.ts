@@ -1,7 +1,7 @@
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { cellNames, type RegionalTable, sharedNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
-import { bucketArn, keysArn, roleArn, tableArn } from './arns.ts'
+import { bucketArn, keysArn, logStreamsArn, roleArn, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { DATA_KEY_ACTIONS } from './data-key.ts'
 import { notifiedTopics } from './gateway-environment.ts'
@@ -54,6 +54,7 @@ export function gatewayRights(cell: Cell): PolicyStatement[] {
     }),
     ...signingRights(cell),
     ...notifyingRights(cell),
+    ...telemetryRights(cell),
   ]
 }
 
@@ -122,6 +123,24 @@ function signingRights({ deployment, region, zone }: Cell): PolicyStatement[] {
 function notifyingRights({ deployment, region, zone }: Cell): PolicyStatement[] {
   const resources = notifiedTopics(deployment, region, cellNames(deployment, region, zone).account)
   return resources.length === 0 ? [] : [new PolicyStatement({ sid: 'TellOfApprovals', actions: ['sns:Publish'], resources })]
+}
+
+/** The collector's, which has the same role: every container of a task does. */
+function telemetryRights({ deployment, region, zone }: Cell): PolicyStatement[] {
+  const { account, metricsLogs } = cellNames(deployment, region, zone)
+  return [
+    new PolicyStatement({
+      sid: 'KeepMetrics',
+      actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+      resources: [logStreamsArn(region, account, metricsLogs)],
+    }),
+    new PolicyStatement({
+      sid: 'KeepSpans',
+      actions: ['xray:PutTraceSegments'],
+      resources: ['*'],
+      conditions: { StringEquals: { 'aws:RequestedRegion': region } },
+    }),
+  ]
 }
 
 const pascal = (text: string) => text.replace(/(^|-)([a-z])/g, (_match, _hyphen, letter: string) => letter.toUpperCase())

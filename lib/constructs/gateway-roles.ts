@@ -3,7 +3,7 @@ import { Construct } from 'constructs'
 import { cellNames, sharedNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
-import { keysArn, repositoryArn, secretArnPattern } from './arns.ts'
+import { keysArn, logStreamsArn, repositoryArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets } from './gateway-environment.ts'
 import { gatewayRights } from './gateway-rights.ts'
@@ -35,6 +35,9 @@ export class GatewayRoles extends Construct {
         'objects are named by day, process and time, so only the folder can be named here',
       [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
         'AWS makes up key ids; the condition on the alias leaves the keys of this region that each statement is about',
+      [`AwsSolutions-IAM5[Resource::${logStreamsArn(region, names.account, names.metricsLogs)}]`]:
+        'log streams are named by the task, which nobody knows before it runs',
+      'AwsSolutions-IAM5[Resource::*]': 'xray:PutTraceSegments has no resource to name; the condition leaves this region',
     })
 
     acknowledgeOwnPolicy(this.task)
@@ -64,7 +67,7 @@ function ecsTasksOf(account: string, region: string) {
 
 function executionRights({ deployment, region, zone }: Cell): PolicyStatement[] {
   const { account, dataKey } = cellNames(deployment, region, zone)
-  const { gatewayRepository } = sharedNames(deployment)
+  const { gatewayRepository, collectorRepository } = sharedNames(deployment)
   return [
     new PolicyStatement({
       sid: 'LogIn',
@@ -75,7 +78,7 @@ function executionRights({ deployment, region, zone }: Cell): PolicyStatement[] 
     new PolicyStatement({
       sid: 'PullImage',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: [repositoryArn(region, account, gatewayRepository)],
+      resources: [gatewayRepository, collectorRepository].map((repository) => repositoryArn(region, account, repository)),
     }),
     new PolicyStatement({
       sid: 'ReadSecrets',

@@ -1,9 +1,13 @@
 import type { IVpc } from 'aws-cdk-lib/aws-ec2'
 import {
+  type ApplicationListener,
+  ApplicationListenerRule,
   type ApplicationLoadBalancer,
   ApplicationProtocol,
   ApplicationTargetGroup,
   DesyncMitigationMode,
+  ListenerAction,
+  ListenerCondition,
   TargetGroupLoadBalancingAlgorithmType,
   TargetType,
 } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
@@ -11,6 +15,7 @@ import { RecordTarget } from 'aws-cdk-lib/aws-route53'
 import { Duration } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
+import type { Traffic } from './gateway-traffic.ts'
 
 // What both load balancers of a region have in common.
 
@@ -34,8 +39,31 @@ export function acknowledgeDeletion(loadBalancer: ApplicationLoadBalancer): void
   )
 }
 
+/** What a listener answers that no rule takes a call from: never, as the one rule takes all. Weights are moved in rules alone. */
+export const NO_ROUTE = ListenerAction.fixedResponse(404)
+
+/** All calls of a listener to one port of the gateways, by a rule that ECS can weigh between two groups. */
+export function gatewayTraffic(
+  scope: Construct,
+  id: string,
+  { vpc, port, listener }: { vpc: IVpc; port: number; listener: ApplicationListener },
+): Traffic {
+  const targetGroup = gatewayTargets(scope, id, vpc, port)
+  const alternate = gatewayTargets(scope, `${id}Alternate`, vpc, port)
+  const rule = new ApplicationListenerRule(scope, `${id}Rule`, {
+    listener,
+    priority: 1,
+    conditions: [ListenerCondition.pathPatterns(['*'])],
+    action: ListenerAction.weightedForward([
+      { targetGroup, weight: 100 },
+      { targetGroup: alternate, weight: 0 },
+    ]),
+  })
+  return { targetGroup, alternate, rule }
+}
+
 /** The gateways' tasks by one of their ports. */
-export function gatewayTargets(scope: Construct, id: string, vpc: IVpc, port: number): ApplicationTargetGroup {
+function gatewayTargets(scope: Construct, id: string, vpc: IVpc, port: number): ApplicationTargetGroup {
   return new ApplicationTargetGroup(scope, id, {
     vpc,
     targetType: TargetType.IP,

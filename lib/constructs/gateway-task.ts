@@ -11,6 +11,7 @@ import {
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
 import { Annotations, Duration } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
+import { COLLECTOR_CPU, EXPORT_ENVIRONMENT } from '../../config/collector.ts'
 import { cellNames, sharedNames } from '../../config/names.ts'
 import type { TrustRoot } from '../../config/trust.ts'
 import type { Cell } from '../cell.ts'
@@ -63,7 +64,9 @@ export class GatewayTask extends Construct {
     const container = this.definition.addContainer(CONTAINER_NAME, {
       containerName: CONTAINER_NAME,
       image: ContainerImage.fromRegistry(sharedNames(deployment).gatewayImage(account, region, imageTag)),
-      environment: gatewayEnvironment(deployment, region, zone, trustRoot),
+      environment: { ...gatewayEnvironment(deployment, region, zone, trustRoot), ...EXPORT_ENVIRONMENT },
+      // Said, as a container that asks for nothing gets the smallest share of all beside one that asks.
+      cpu: deployment.gateway.cpu - COLLECTOR_CPU,
       secrets: Object.fromEntries(
         Object.entries(gatewaySecrets(deployment, zone)).map(([variable, secret]) => [
           variable,

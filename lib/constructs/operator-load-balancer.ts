@@ -1,13 +1,14 @@
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
 import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
-import { ApplicationLoadBalancer, ApplicationProtocol, type ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
+import { ApplicationLoadBalancer, ApplicationProtocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { ARecord } from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
 import { cellNames, publicNames } from '../../config/names.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 import { OPERATOR_PORT } from './gateway-environment.ts'
 import type { EntranceProps } from './gateway-load-balancer.ts'
-import { acknowledgeDeletion, aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
+import { acknowledgeDeletion, aliasTo, gatewayTraffic, LOAD_BALANCER_DEFAULTS, logAccess, NO_ROUTE } from './gateway-targets.ts'
+import type { Traffic } from './gateway-traffic.ts'
 
 /**
  * The way of people who approve, kill and promote to a region's gateways: an internal load balancer without a public address, for the
@@ -15,7 +16,7 @@ import { acknowledgeDeletion, aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, l
  * private address, which is reached by nobody who is not on these networks already.
  */
 export class OperatorLoadBalancer extends Construct {
-  readonly targetGroup: ApplicationTargetGroup
+  readonly traffic: Traffic
 
   constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logPrefix }: EntranceProps) {
     super(scope, id)
@@ -39,8 +40,7 @@ export class OperatorLoadBalancer extends Construct {
     )
     logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
 
-    this.targetGroup = gatewayTargets(this, 'Operators', vpc, OPERATOR_PORT)
-    loadBalancer.addListener('Https', {
+    const listener = loadBalancer.addListener('Https', {
       port: 443,
       protocol: ApplicationProtocol.HTTPS,
       // The security group says who may come.
@@ -51,8 +51,9 @@ export class OperatorLoadBalancer extends Construct {
           validation: CertificateValidation.fromDns(hostedZone),
         }),
       ],
-      defaultTargetGroups: [this.targetGroup],
+      defaultAction: NO_ROUTE,
     })
+    this.traffic = gatewayTraffic(this, 'Operators', { vpc, port: OPERATOR_PORT, listener })
     new ARecord(this, 'OperatorRecord', { zone: hostedZone, recordName: names.operator(region), target: aliasTo(loadBalancer) })
   }
 }

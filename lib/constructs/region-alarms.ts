@@ -5,15 +5,17 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Duration } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import { alarmDescription, type RegionAlarm } from '../../config/alarms.ts'
+import { capacityOf } from '../../config/capacity.ts'
 import { cellNames, type RegionalTable, sharedNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { AlarmTopic } from './alarm-topic.ts'
 import { gatewayMetric } from './gateway-metric.ts'
+import type { Traffic } from './gateway-traffic.ts'
 
 export interface RegionAlarmsProps {
   readonly cell: Cell
-  /** Of the load balancer for agents. It must be behind a listener already: its metrics carry the load balancer's name. */
-  readonly targetGroup: ApplicationTargetGroup
+  /** Of agents. The groups must be behind a listener already: their metrics carry the load balancer's name. */
+  readonly traffic: Traffic
 }
 
 interface Condition {
@@ -51,7 +53,7 @@ const WRITTEN: readonly RegionalTable[] = ['approvals', 'chains', 'slices', 'ide
 export class RegionAlarms extends Construct {
   readonly topic: ITopic
 
-  constructor(scope: Construct, id: string, { cell, targetGroup }: RegionAlarmsProps) {
+  constructor(scope: Construct, id: string, { cell, traffic }: RegionAlarmsProps) {
     super(scope, id)
     const { deployment, region, zone } = cell
     const names = cellNames(deployment, region, zone)
@@ -62,7 +64,7 @@ export class RegionAlarms extends Construct {
     })
     this.topic = topic
     const action = new SnsAction(topic)
-    for (const [name, condition] of Object.entries(conditions(cell, targetGroup)) as [RegionAlarm, Condition][]) {
+    for (const [name, condition] of Object.entries(conditions(cell, traffic)) as [RegionAlarm, Condition][]) {
       const { metric, threshold, comparison, periods, bad = periods, missing = TreatMissingData.NOT_BREACHING } = condition
       const alarm = new Alarm(this, name, {
         alarmName: names.alarm(name),
@@ -81,7 +83,7 @@ export class RegionAlarms extends Construct {
 }
 
 /** When each alarm rings. `drill-stop` is the drills stack's own. */
-function conditions(cell: Cell, targetGroup: ApplicationTargetGroup): Record<Exclude<RegionAlarm, 'drill-stop'>, Condition> {
+function conditions(cell: Cell, traffic: Traffic): Record<Exclude<RegionAlarm, 'drill-stop'>, Condition> {
   const { deployment, region } = cell
   const { gateway, bundleWarnAgeH, bundleMaxAgeH, alarms } = deployment
   const any = (metric: IMetric, threshold = 0): Condition => ({ metric, threshold, comparison: GREATER_THAN_THRESHOLD, periods: 1 })
@@ -90,15 +92,15 @@ function conditions(cell: Cell, targetGroup: ApplicationTargetGroup): Record<Exc
   const policyAge = (statistic: string) => gatewayMetric(deployment, 'policyAge', { of: region, statistic, period: FIVE_MINUTES })
   return {
     'gateway-errors': {
-      metric: errorPercent(targetGroup),
+      metric: errorPercent(traffic),
       threshold: ERRORS_MAX_PERCENT,
       comparison: GREATER_THAN_THRESHOLD,
       periods: 5,
       bad: 3,
     },
     'gateways-missing': {
-      metric: targetGroup.metrics.healthyHostCount({ statistic: Stats.MINIMUM, period: MINUTE }),
-      threshold: gateway.minTasks,
+      metric: healthyGateways(traffic),
+      threshold: capacityOf(deployment, region).minTasks,
       comparison: LESS_THAN_THRESHOLD,
       periods: 5,
       missing: TreatMissingData.BREACHING,
@@ -142,27 +144,51 @@ function conditions(cell: Cell, targetGroup: ApplicationTargetGroup): Record<Exc
 }
 
 /**
- * Server errors of the gateways and of the load balancer itself, in percent of all requests. What the load balancer answers for want of a
- * gateway is in none of its other counts (Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer").
+ * Server errors of the gateways and of the load balancer itself, in percent of all requests; and of each of the two groups by itself, whichever
+ * is the worst. A new version that fails every call is in one group, and a tenth of the region's calls. What the load balancer answers for
+ * want of a gateway is in none of its other counts (Elastic Load Balancing, "CloudWatch metrics for your Application Load Balancer").
  */
-function errorPercent({ firstLoadBalancerFullName: LoadBalancer }: ApplicationTargetGroup): MathExpression {
-  const sum = (metricName: string) =>
+function errorPercent({ targetGroup, alternate }: Traffic): MathExpression {
+  const sum = (metricName: string, group?: ApplicationTargetGroup) =>
     new Metric({
       namespace: 'AWS/ApplicationELB',
       metricName,
-      dimensionsMap: { LoadBalancer },
+      dimensionsMap: {
+        LoadBalancer: targetGroup.firstLoadBalancerFullName,
+        ...(group !== undefined && { TargetGroup: group.targetGroupFullName }),
+      },
       statistic: Stats.SUM,
       period: MINUTE,
     })
   const own = 'FILL(own, 0)'
+  const percent = (errors: string, requests: string) => `IF(${requests} >= ${REQUESTS_MIN}, 100 * (${errors}) / (${requests}), 0)`
   return new MathExpression({
     label: 'server errors, percent',
-    expression: `IF(FILL(requests, 0) + ${own} >= ${REQUESTS_MIN}, 100 * (FILL(errors, 0) + ${own}) / (FILL(requests, 0) + ${own}), 0)`,
+    expression: `MAX([${[
+      percent(`FILL(errors, 0) + ${own}`, `FILL(requests, 0) + ${own}`),
+      percent('FILL(errorsOne, 0)', 'FILL(requestsOne, 0)'),
+      percent('FILL(errorsOther, 0)', 'FILL(requestsOther, 0)'),
+    ].join(', ')}])`,
     usingMetrics: {
       requests: sum('RequestCount'),
       errors: sum('HTTPCode_Target_5XX_Count'),
       own: sum('HTTPCode_ELB_5XX_Count'),
+      requestsOne: sum('RequestCount', targetGroup),
+      errorsOne: sum('HTTPCode_Target_5XX_Count', targetGroup),
+      requestsOther: sum('RequestCount', alternate),
+      errorsOther: sum('HTTPCode_Target_5XX_Count', alternate),
     },
+    period: MINUTE,
+  })
+}
+
+/** Of the group that has more of them: the other one is empty, or has the next version and gets a part of the calls. */
+function healthyGateways({ targetGroup, alternate }: Traffic): MathExpression {
+  const healthy = (group: ApplicationTargetGroup) => group.metrics.healthyHostCount({ statistic: Stats.MINIMUM, period: MINUTE })
+  return new MathExpression({
+    label: 'healthy gateways',
+    expression: 'MAX([FILL(one, 0), FILL(other, 0)])',
+    usingMetrics: { one: healthy(targetGroup), other: healthy(alternate) },
     period: MINUTE,
   })
 }

@@ -5,6 +5,7 @@ import type { Construct } from 'constructs'
 import { cellNames, stackNames } from '../../config/names.ts'
 import { isPlaceholder, type TrustRoot } from '../../config/trust.ts'
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
+import { Collector } from '../constructs/collector.ts'
 import { GatewayLoadBalancer } from '../constructs/gateway-load-balancer.ts'
 import { GatewayRoles } from '../constructs/gateway-roles.ts'
 import { GatewayService } from '../constructs/gateway-service.ts'
@@ -42,8 +43,8 @@ export class GatewayStack extends Stack {
       taskSecurityGroup: securityGroup,
       logPrefix: LOAD_BALANCER_LOGS,
     }
-    const { targetGroup } = new GatewayLoadBalancer(this, 'Entrance', entrance)
-    const { targetGroup: operatorTargetGroup } = new OperatorLoadBalancer(this, 'OperatorEntrance', entrance)
+    const { traffic } = new GatewayLoadBalancer(this, 'Entrance', entrance)
+    const { traffic: operatorTraffic } = new OperatorLoadBalancer(this, 'OperatorEntrance', entrance)
     const logGroup = new LogGroup(this, 'Logs', {
       logGroupName: names.gatewayLogs,
       retention: RetentionDays.THREE_MONTHS,
@@ -58,8 +59,9 @@ export class GatewayStack extends Stack {
     )
     const roles = new GatewayRoles(this, 'Roles', cell)
     const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })
-    new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, targetGroup, operatorTargetGroup })
-    new RegionAlarms(this, 'Alarms', { cell, targetGroup })
+    new Collector(this, 'Collector', { cell, definition: task.definition, logGroup })
+    const alarms = new RegionAlarms(this, 'Alarms', { cell, traffic })
+    new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, traffic, operatorTraffic, alarms })
     markPlaceholders(this, [
       ...hostedZonePlaceholders(deployment),
       ...(isPlaceholder(trustRoot) ? (['trustRoot'] as const) : []),

@@ -1,12 +1,15 @@
 import { alarmsSuite } from './suites/alarms.ts'
 import { appSuite } from './suites/app.ts'
 import { bundleStoreSuite } from './suites/bundle-store.ts'
+import { collectorSuite } from './suites/collector.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
 import { dnsSuite } from './suites/dns.ts'
 import { drillDirectorSuite } from './suites/drill-director.ts'
 import { drillsSuite } from './suites/drills.ts'
 import { gatewaySuite } from './suites/gateway.ts'
+import { gatewayDeploymentSuite } from './suites/gateway-deployment.ts'
 import { gatewayRightsSuite } from './suites/gateway-rights.ts'
+import { gatewayScalingSuite } from './suites/gateway-scaling.ts'
 import { globalStateSuite } from './suites/global-state.ts'
 import { keysSuite } from './suites/keys.ts'
 import { nagSuite } from './suites/nag.ts'
@@ -32,6 +35,9 @@ describe('bundle-store', () => bundleStoreSuite(synthesized))
 describe('network', () => networkSuite(synthesized))
 describe('residency-store', () => residencyStoreSuite(synthesized))
 describe('gateway', () => gatewaySuite(synthesized))
+describe('deployments of the gateway', () => gatewayDeploymentSuite(synthesized))
+describe('scaling of the gateway', () => gatewayScalingSuite(synthesized))
+describe('collector', () => collectorSuite(synthesized))
 describe('rights of the gateway', () => gatewayRightsSuite(synthesized))
 describe('routing', () => routingSuite(synthesized))
 describe('alarms', () => alarmsSuite(synthesized))

@@ -12,6 +12,7 @@ const WITHOUT_RESOURCE = [
   /^xray:(Put(TraceSegments|TelemetryRecords)|GetSampling\w+)$/,
   /^logs:(DescribeLogGroups|DescribeResourcePolicies|CreateLogDelivery)$/,
   /^ec2:Describe(Subnets|Vpcs|RouteTables|NetworkAcls|NetworkInterfaces|ManagedPrefixLists|AvailabilityZones)$/,
+  /^elasticloadbalancing:Describe(Listeners|Rules|TargetGroups|TargetHealth)$/,
   /^tag:GetResources$/,
   /^fis:ListExperiments$/,
 ]

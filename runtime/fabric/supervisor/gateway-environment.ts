@@ -25,7 +25,7 @@ export interface LocalPlace {
  */
 export function gatewayEnvironment(task: Readonly<Record<string, string>>, place: LocalPlace): Record<string, string> {
   return {
-    ...task,
+    ...withoutExport(task),
     AEGIS_HOST: '127.0.0.1',
     ...place.secrets,
     AEGIS_PORT: String(place.port),
@@ -42,4 +42,9 @@ export function gatewayEnvironment(task: Readonly<Record<string, string>>, place
     AWS_ENDPOINT_URL_STS: place.stores,
     NODE_EXTRA_CA_CERTS: place.caFile,
   }
+}
+
+/** There is no collector beside it here: where telemetry goes is a place of this machine, for the person to say. */
+function withoutExport(task: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(task).filter(([name]) => !name.startsWith('OTEL_')))
 }

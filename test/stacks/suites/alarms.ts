@@ -16,7 +16,10 @@ export function alarmsSuite({ deployment, templates }: Synthesized): void {
         resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([, { Properties }]) => [Properties.AlarmName, Properties]),
       ),
     )
-    return { region, names: cellNames(deployment, region, zone), gateway: stacks[0] as Template, alarms }
+    const names = cellNames(deployment, region, zone)
+    // Not for people: what it does is the scaling's.
+    alarms.delete(names.scalingAlarm)
+    return { region, names, gateway: stacks[0] as Template, alarms }
   })
 
   it('has every alarm in every region, under its name from config', () => {

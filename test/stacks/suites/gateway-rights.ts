@@ -34,13 +34,36 @@ export function gatewayRightsSuite({ deployment, templates }: Synthesized): void
     for (const one of cells) {
       const [roleId] = one.task.TaskRoleArn['Fn::GetAtt']
       expect(one.template?.Resources[roleId]?.Properties.RoleName).toBe(one.cell.gatewayRole)
+      const everywhere = rightsOf(one).filter((statement) => resourcesIn(statement).includes('*'))
+      expect(everywhere).toEqual([
+        {
+          Sid: 'KeepSpans',
+          Effect: 'Allow',
+          Action: 'xray:PutTraceSegments',
+          Resource: '*',
+          Condition: { StringEquals: { 'aws:RequestedRegion': one.region } },
+        },
+      ])
       for (const resource of rightsOf(one).flatMap(resourcesIn)) {
+        if (resource === '*') continue
         const [, , service, region, account] = resource.split(':')
         if (service === 's3') expect(resource).toMatch(new RegExp(`:::(${one.cell.bundleBucket}|${one.cell.inputsBucket})(/|$)`))
         else if (service === 'iam') expect(resource).toBe(`arn:aws:iam::${one.cell.account}:role/${one.cell.dataProtectionRole}`)
         else expect([resource, region, account]).toEqual([resource, one.region, one.cell.account])
       }
       expect(rightsOf(one).flatMap(actionsOf)).not.toContainEqual(expect.stringMatching(/\*|Scan|Batch/))
+    }
+  })
+
+  it('lets the collector write the metrics of its region, and no other log', () => {
+    for (const one of cells) {
+      const logging = rightsOf(one).filter((statement) => actionsOf(statement).some((action) => action.startsWith('logs:')))
+      expect(logging).toMatchObject([
+        {
+          Action: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+          Resource: `arn:aws:logs:${one.region}:${one.cell.account}:log-group:${one.cell.metricsLogs}:*`,
+        },
+      ])
     }
   })
 

@@ -1,3 +1,4 @@
+import { EXPORT_ENVIRONMENT } from '../../../config/collector.ts'
 import { cellNames, publicNames, sharedNames, stackNames, zoneNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../../config/trust.ts'
@@ -9,7 +10,14 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
   const cells = regionsOf(deployment).map(({ region, zone }) => {
     const template = templates.get(stackNames(deployment).gateway(region))
     const { Properties: task } = theResource(template, 'AWS::ECS::TaskDefinition')
-    return { region, zone, cell: cellNames(deployment, region, zone), template, task, container: task.ContainerDefinitions[0] }
+    return {
+      region,
+      zone,
+      cell: cellNames(deployment, region, zone),
+      template,
+      task,
+      container: task.ContainerDefinitions.find(({ Name }: { Name: string }) => Name === 'gateway'),
+    }
   })
 
   it('sets the environment that a gateway reads, all of it literal', () => {
@@ -17,7 +25,7 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
       const environment = Object.fromEntries(
         container.Environment.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, Value]),
       )
-      expect(Object.keys(environment)).toEqual([...GATEWAY_ENVIRONMENT])
+      expect(Object.keys(environment)).toEqual([...GATEWAY_ENVIRONMENT, ...Object.keys(EXPORT_ENVIRONMENT)])
       expect(environment).toEqual({
         AEGIS_ENVIRONMENT: deployment.environment,
         AEGIS_REGION: region,
@@ -48,6 +56,14 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
         AEGIS_BUNDLE_WARN_AGE_H: String(deployment.bundleWarnAgeH),
         AEGIS_SPOOL_DIR: '/var/spool/aegis',
         AWS_REGION: region,
+        OTEL_TRACES_EXPORTER: 'otlp',
+        OTEL_METRICS_EXPORTER: 'otlp',
+        OTEL_LOGS_EXPORTER: 'none',
+        OTEL_EXPORTER_OTLP_PROTOCOL: 'http/protobuf',
+        OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318',
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: 'delta',
+        OTEL_TRACES_SAMPLER: 'traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0.01',
       })
     }
   })
@@ -70,6 +86,8 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
       const groups = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup').map(([, { Properties }]) => Properties)
       expect(groups.map(({ Port, HealthCheckPath }) => [Port, HealthCheckPath])).toEqual([
         [8080, '/health/live'],
+        [8080, '/health/live'],
+        [8081, '/health/live'],
         [8081, '/health/live'],
       ])
       expect(container.HealthCheck.Command.join(' ')).toContain('/health/started')
@@ -145,19 +163,33 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
     }
   })
 
-  it('rolls a failed deployment back and never runs fewer tasks than before', () => {
+  it('gives calls in flight longer to end than the load balancer takes to stop sending', () => {
+    for (const { template, container } of cells) {
+      for (const [, { Properties }] of resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup')) {
+        const { Value } = Properties.TargetGroupAttributes.find(({ Key }: { Key: string }) => /^deregistration_delay/.test(Key))
+        expect(container.StopTimeout).toBeGreaterThan(Number(Value))
+      }
+    }
+  })
+
+  it('gives up a connection that idles for a minute, long before one may be kept at all', () => {
+    for (const { template } of cells) {
+      for (const [, { Properties }] of resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer')) {
+        const of = (key: string) => Number(Properties.LoadBalancerAttributes.find(({ Key }: { Key: string }) => Key === key)?.Value)
+        expect(of('idle_timeout.timeout_seconds')).toBeLessThan(of('client_keep_alive.seconds'))
+      }
+    }
+  })
+
+  it('runs tasks in private subnets without a public address, evenly over the availability zones', () => {
     for (const { template, cell } of cells) {
       const { Properties } = theResource(template, 'AWS::ECS::Service')
       expect(Properties).toMatchObject({
         ServiceName: cell.service,
-        DeploymentConfiguration: { DeploymentCircuitBreaker: { Enable: true, Rollback: true }, MinimumHealthyPercent: 100 },
+        AvailabilityZoneRebalancing: 'ENABLED',
         NetworkConfiguration: { AwsvpcConfiguration: { AssignPublicIp: 'DISABLED' } },
       })
-      expect(Properties.DesiredCount).toBeUndefined()
-      expect(theResource(template, 'AWS::ApplicationAutoScaling::ScalableTarget').Properties).toMatchObject({
-        MinCapacity: deployment.gateway.minTasks,
-        MaxCapacity: deployment.gateway.maxTasks,
-      })
+      expect(JSON.stringify(Properties.NetworkConfiguration)).not.toContain('public-subnet')
     }
   })
 
@@ -165,8 +197,18 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
     for (const { template } of cells) {
       const { Rules } = theResource(template, 'AWS::WAFv2::WebACL').Properties
       expect(Rules).toMatchObject([{ Statement: { RateBasedStatement: { AggregateKeyType: 'IP' } } }])
+      expect(bodyRules(Rules)).toEqual([])
       expect(resourcesOf(template, 'AWS::WAFv2::WebACLAssociation')).toHaveLength(1)
     }
+  })
+
+  it('would see a rule that reads bodies, a managed one above all', () => {
+    const managed = {
+      Name: 'managed',
+      Statement: { ManagedRuleGroupStatement: { VendorName: 'AWS', Name: 'AWSManagedRulesCommonRuleSet' } },
+    }
+    const own = { Name: 'own', Statement: { NotStatement: { Statement: { SqliMatchStatement: { FieldToMatch: { JsonBody: {} } } } } } }
+    expect(bodyRules([managed, own])).toEqual(['managed', 'own'])
   })
 
   it('points the regional name and the operators’ name each at its own load balancer', () => {
@@ -186,4 +228,11 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
       )
     }
   })
+}
+
+/** Rules that look into bodies, or whose rules are somebody else's and may. */
+function bodyRules(rules: readonly { Name: string }[]): string[] {
+  return rules
+    .filter((rule) => /"(Body|JsonBody|ManagedRuleGroupStatement|RuleGroupReferenceStatement)"/.test(JSON.stringify(rule)))
+    .map(({ Name }) => Name)
 }
