@@ -44,6 +44,7 @@ export const ASSUMPTIONS = {
   flowLogKbPerCall: { value: 0.1, unit: 'KB', why: 'connections are logged, not calls' },
   gatewayLogGb: { value: 5, unit: 'GB a month in each region', why: 'events and faults; verdicts are not in the log' },
   metricLogKbPerTaskPerMinute: { value: 20, unit: 'KB', why: 'metrics in Embedded Metric Format, once a minute from each gateway' },
+  kbPerSpan: { value: 1, unit: 'KB', why: 'a span has a dozen attributes, and no argument or result' },
   containerInsightsMetrics: {
     value: 40,
     unit: 'metrics in each region',

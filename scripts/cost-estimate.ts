@@ -1,5 +1,5 @@
 import { type Price, type PriceList, priceOf } from '../config/prices.ts'
-import { DIMENSION_SETS } from '../config/telemetry.ts'
+import { DIMENSION_SETS, TRACED_PERCENT } from '../config/telemetry.ts'
 import type { Assumptions } from './cost-assumptions.ts'
 
 /** A synthesized stack, and where it is deployed. */
@@ -92,7 +92,7 @@ export function cellOf(stacks: readonly CostedStack[], region: string, { callsPe
   const perTask = resources
     .filter(({ Type }) => Type === 'AWS::ApplicationAutoScaling::ScalingPolicy')
     .map(({ Properties }) => Properties.TargetTrackingScalingPolicyConfiguration)
-    .find((policy) => policy?.PredefinedMetricSpecification?.PredefinedMetricType === 'ALBRequestCountPerTarget')?.TargetValue
+    .find((policy) => JSON.stringify(policy ?? {}).includes('RequestCountPerTarget'))?.TargetValue
   const needed = perTask === undefined ? 0 : Math.ceil((callsPerSecond * 60) / perTask)
   return { tasks: Math.min(target.MaxCapacity, Math.max(target.MinCapacity, needed)), calls: callsPerSecond * SECONDS }
 }
@@ -129,10 +129,14 @@ const CHARGES: Readonly<Record<string, Charges>> = {
     ClusterSettings.some(({ Name, Value }: { Name: string; Value: string }) => Name === 'containerInsights' && Value !== 'disabled')
       ? [{ item: 'metric-month', quantity: a.containerInsightsMetrics, why: 'containerInsightsMetrics' }]
       : [],
-  'AWS::ECS::Service': (_service, { cell, resources }) => {
+  'AWS::ECS::Service': (_service, { cell, resources, assumptions: a }) => {
     const task = resources.find(({ Type }) => Type === 'AWS::ECS::TaskDefinition')?.Properties ?? {}
     const why = `${cell.tasks} tasks of ${task.Cpu} units and ${task.Memory} MiB`
+    // A collector beside the gateway is in the task's size already; what it sends is not.
+    const traced = JSON.stringify(task.ContainerDefinitions ?? []).includes('awsxray') ? cell.calls * (TRACED_PERCENT / 100) : 0
     return [
+      { item: 'xray-traces-million', quantity: traced / 1e6, perCall: true, why: `${TRACED_PERCENT} % of calls leave a span` },
+      { item: 'nat-gb', quantity: traced * a.kbPerSpan * GB_OF_KB, perCall: true, why: 'kbPerSpan: X-Ray has no endpoint in the VPC' },
       { item: 'fargate-arm-vcpu-hour', quantity: (cell.tasks * HOURS * Number(task.Cpu ?? 0)) / 1024, why },
       { item: 'fargate-arm-gb-hour', quantity: (cell.tasks * HOURS * Number(task.Memory ?? 0)) / 1024, why },
     ]

@@ -27,6 +27,7 @@ const STEP_TIMEOUT_MS = 5 * 60_000
 
 const python = { command: ['python3', '--version'], says: /^Python 3\.(9|[1-9]\d)\b/m, remedy: 'install Python 3.9 or later' }
 const java = { command: ['java', '-version'], says: /version "(1[7-9]|[2-9]\d)/, remedy: 'install Java 17 or later' }
+const go = { command: ['go', 'version'], says: /go1\.(2[6-9]|[3-9]\d)/, remedy: 'install Go 1.26 or later' }
 const maven = { command: ['mvn', '--version'], says: /Apache Maven [3-9]/, remedy: 'install Maven 3 or later' }
 
 export const EXTERNAL_TOOLS: readonly ExternalTool[] = [
@@ -70,6 +71,26 @@ export const EXTERNAL_TOOLS: readonly ExternalTool[] = [
       ],
     ],
     path: 'lib',
+  },
+  {
+    // The collector that stands beside a gateway, as far as it can be built from modules: what talks to AWS is stood in for.
+    name: 'collector',
+    version: '0.161.0',
+    variable: 'AEGIS_COLLECTOR',
+    needs: [go],
+    steps: (folder) => [
+      [
+        'go',
+        'build',
+        '-C',
+        join(import.meta.dirname, '../test/full/support/collector'),
+        '-buildvcs=false',
+        '-o',
+        join(folder, 'collector'),
+        '.',
+      ],
+    ],
+    path: 'collector',
   },
 ]
 

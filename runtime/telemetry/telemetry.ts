@@ -36,7 +36,7 @@ export interface TelemetryResource {
  * Starts export through OTLP. Call it only where an exporter is configured: without it the API's no-ops cost nothing,
  * and the exporters' libraries are not even loaded. Exporter, endpoint, headers and sampler come from the standard
  * OTEL_* variables (https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/).
- * @returns a function that flushes and stops
+ * @returns a function that flushes and stops; it never throws, and gives up after seconds
  */
 export async function startTelemetry(resource: TelemetryResource): Promise<() => Promise<void>> {
   const { startNodeSdk } = await import('@opentelemetry/sdk-node')
@@ -54,7 +54,25 @@ export async function startTelemetry(resource: TelemetryResource): Promise<() =>
       'aegis.zone': resource.zone,
     },
   })
-  return () => sdk.shutdown()
+  return () => stopWithin(STOP_MAX_MS, () => sdk.shutdown())
+}
+
+/** What a collector has not taken by then is lost: a gateway that ends waits for nobody who only measures, and fails for nobody. */
+const STOP_MAX_MS = 5000
+
+async function stopWithin(ms: number, stop: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer in ${ms} ms`)), ms)
+  })
+  try {
+    await Promise.race([stop(), late])
+  } catch (error) {
+    const detail = error instanceof Error ? error.message : typeof error
+    console.error(JSON.stringify({ time: new Date().toISOString(), event: 'telemetry_not_exported', detail }))
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 export interface DecisionTelemetry {

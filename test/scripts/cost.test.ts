@@ -21,7 +21,7 @@ const service = (min: number, max: number, perMinute = 30_000): Record<string, C
     Type: 'AWS::ApplicationAutoScaling::ScalingPolicy',
     Properties: {
       TargetTrackingScalingPolicyConfiguration: {
-        PredefinedMetricSpecification: { PredefinedMetricType: 'ALBRequestCountPerTarget' },
+        CustomizedMetricSpecification: { Metrics: [{ MetricStat: { Metric: { MetricName: 'RequestCountPerTarget' } } }] },
         TargetValue: perMinute,
       },
     },
@@ -42,6 +42,14 @@ describe('an estimate', () => {
   it('runs as many tasks as the calls need, within what the template allows', () => {
     const tasks = (callsPerSecond: number) => cellOf([stack(service(2, 10))], REGION, assumed({ callsPerSecond })).tasks
     expect([0, 1000, 1001, 2000, 100_000].map(tasks)).toEqual([2, 2, 3, 4, 10])
+  })
+
+  it('pays for spans where a collector sends them to X-Ray, by the share of calls that leave one', () => {
+    const collector = { Name: 'collector', Environment: [{ Name: 'COLLECTOR_CONFIG', Value: '{"exporters":{"awsxray":{}}}' }] }
+    const Task = { Type: 'AWS::ECS::TaskDefinition', Properties: { Cpu: '1024', Memory: '2048', ContainerDefinitions: [collector] } }
+    const traced = [stack({ ...service(2, 10), Task })]
+    expect(usdOf(traced, 'xray-traces-million', { callsPerSecond: 100 })).toBeCloseTo((100 * HOURS * 3600 * 0.01 * 5) / 1e6, 6)
+    expect(usdOf([stack(service(2, 10))], 'xray-traces-million')).toBe(0)
   })
 
   it('pays an open load balancer its addresses and its use, and an internal one its hours', () => {

@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals'
+import { EXPORT_ENVIRONMENT } from '../../../config/collector.ts'
 import { childEnvironment, telemetryEnvironment } from '../../../runtime/fabric/supervisor/config.ts'
 import { gatewayEnvironment } from '../../../runtime/fabric/supervisor/gateway-environment.ts'
 import { KNOWN_VARIABLES, loadConfig } from '../../../runtime/gateway/config.ts'
@@ -36,6 +37,13 @@ test('adds no variable that only the fabric knows', () => {
   const added = Object.keys(gatewayEnvironment(TASK_ENVIRONMENT, PLACE)).filter((name) => !(name in TASK_ENVIRONMENT))
   const standard = /^(AWS_ENDPOINT_URL_(DYNAMODB|S3|KMS|STS)|AWS_ACCESS_KEY_ID|NODE_EXTRA_CA_CERTS)$/
   for (const name of added) expect(KNOWN_VARIABLES.includes(name) || standard.test(name)).toBe(true)
+})
+
+test('exports nothing to the collector that is beside a deployed gateway and not here', () => {
+  const environment = gatewayEnvironment({ ...TASK_ENVIRONMENT, ...EXPORT_ENVIRONMENT }, PLACE)
+  expect(Object.keys(environment).filter((name) => name.startsWith('OTEL_'))).toEqual([])
+  expect(loadConfig(environment).exportsTelemetry).toBe(false)
+  expect(loadConfig({ ...TASK_ENVIRONMENT, ...EXPORT_ENVIRONMENT }).exportsTelemetry).toBe(true)
 })
 
 test("refuses to hand on the person's own credentials, endpoints, proxies and Node options", () => {

@@ -3,6 +3,7 @@ import { Key } from 'aws-cdk-lib/aws-kms'
 import { FilterPattern, LogGroup, SubscriptionFilter } from 'aws-cdk-lib/aws-logs'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
 import { CfnResource } from 'aws-cdk-lib/core'
+import { collectorConfig, EXPORT_ENVIRONMENT } from '../../../config/collector.ts'
 import { sharedNames, stackNames } from '../../../config/names.ts'
 import { backupStaysInRegion } from '../../../lib/nag/rules/backup-stays-in-region.ts'
 import { bucketIsNotReplicated } from '../../../lib/nag/rules/bucket-is-not-replicated.ts'
@@ -229,6 +230,11 @@ export const dataSuites: RuleSuite[] = [
         finds: ['awsxray::us-east-1'],
       },
       {
+        name: "the gateways' collector with the configuration of another region",
+        plant: task({ COLLECTOR_CONFIG: collectorConfig(deployment, 'us-east-1', 'us') }),
+        finds: ['awsemf::us-east-1', 'awsxray::us-east-1'],
+      },
+      {
         name: "a host that only begins like the region's",
         plant: collector('  otlphttp:\n    endpoint: https://xray.eu-west-1.amazonaws.com.evil.example\n'),
         finds: ['otlphttp::https://xray.eu-west-1.amazonaws.com.evil.example'],
@@ -245,6 +251,10 @@ export const dataSuites: RuleSuite[] = [
       },
     ],
     accepts: [
+      {
+        name: "the gateways' collector and what tells them of it",
+        plant: task({ COLLECTOR_CONFIG: collectorConfig(deployment, 'eu-west-1', 'eu'), ...EXPORT_ENVIRONMENT }),
+      },
       { name: 'the collector beside the task', plant: task({ OTEL_EXPORTER_OTLP_ENDPOINT: 'http://127.0.0.1:4318' }) },
       {
         name: "a collector that exports to its region's services",
