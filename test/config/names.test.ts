@@ -32,6 +32,7 @@ function allNames(deployment: Deployment): string[] {
       ...REGIONAL_TABLES.map((purpose) => cell.table(purpose)),
       ...SIGNING_KEYS.map((purpose) => cell.signingKey(purpose)),
       ...[cell.dataKey, cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket, cell.gatewayRole, cell.dataProtectionRole],
+      ...[cell.trafficRole, cell.scalingAlarm],
       ...[cell.executionRole, cell.loadBalancer, cell.operatorLoadBalancer, names.operator(region)],
       ...[cell.gatewayLogs, cell.flowLogs, cell.metricsLogs, cell.drillLogs, cell.networkParameter('vpc-id'), cell.alarmTopic],
       ...DRILLS.flatMap((drill) => [cell.drillRole(drill), cell.drillParameter(drill)]),
@@ -69,6 +70,7 @@ function allNames(deployment: Deployment): string[] {
       shared.bundleSigningKey,
       shared.publisherRole,
       shared.gatewayRepository,
+      shared.collectorRepository,
     ],
     ...[stacks.dns, stacks.globalState, stacks.controlPlane, stacks.routing],
   ]
