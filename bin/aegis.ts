@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url'
 import { App } from 'aws-cdk-lib/core'
 import { z } from 'zod'
 import { deployment } from '../config/deployment.ts'
+import { PinnedError } from '../config/pinned.ts'
 import { ConfigError, resolveDeployment } from '../config/resolve.ts'
 import { loadTrustRoot, TrustRootError } from '../config/trust.ts'
 import { addStacks } from '../lib/aegis-app.ts'
@@ -22,6 +23,7 @@ const contextSchema = z.object({
 })
 
 const TRUST_FOLDER = fileURLToPath(new URL('../config/trust', import.meta.url))
+const PINNED_FOLDER = fileURLToPath(new URL('../config/pinned', import.meta.url))
 
 class ContextError extends Error {}
 
@@ -32,7 +34,7 @@ const BAD_CONFIGURATION = 2
 try {
   const app = new App()
   const context = readContext(app)
-  const resolved = resolveDeployment(deployment, context.environment)
+  const resolved = resolveDeployment(deployment, context.environment, PINNED_FOLDER)
   addNagChecks(app, resolved)
   addStacks(app, {
     deployment: resolved,
@@ -49,7 +51,7 @@ try {
  * @returns the exit code
  */
 function explain(error: unknown): number {
-  if (error instanceof ConfigError || error instanceof TrustRootError || error instanceof ContextError) {
+  if (error instanceof ConfigError || error instanceof PinnedError || error instanceof TrustRootError || error instanceof ContextError) {
     console.error(error.message)
     return BAD_CONFIGURATION
   }

@@ -13,7 +13,7 @@ export const deployment: DeploymentInput = {
   homeRegion: 'eu-west-1',
   routingRegion: 'eu-north-1',
   environments: {
-    // Placeholders: synth and the local fabric take them. Put your own accounts here before a deploy: nothing refuses these yet.
+    // Placeholders, as are domain and documentsDir above: synth and the local fabric take them, a deploy refuses them (docs/deploy.md).
     prod: { accounts: { control: '111111111111', workload: '222222222222' } },
   },
 }

@@ -1,12 +1,15 @@
 import type { z } from 'zod'
 import { deploymentFaults, environmentFaults } from './faults.ts'
+import { loadPinned, pinnedPath, withPinned } from './pinned.ts'
 import { type Deployment, deploymentSchema } from './schema.ts'
 
 /**
  * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
  * Throws a ConfigError whose message has one line a fault, each with the path of the value.
+ * @param environment default: the first
+ * @param pinnedFolder path of `config/pinned`, whose file of the environment counts too (PinnedError). Default: only what the input says.
  */
-export function resolveDeployment(input: unknown, environment?: string): Deployment {
+export function resolveDeployment(input: unknown, environment?: string, pinnedFolder?: string): Deployment {
   const parsed = deploymentSchema.safeParse(input)
   if (!parsed.success) throw new ConfigError(parsed.error.issues.flatMap(describeIssue))
   const { environments, ...rest } = parsed.data
@@ -16,7 +19,9 @@ export function resolveDeployment(input: unknown, environment?: string): Deploym
   if (chosen === undefined) {
     throw new ConfigError([`environments: no environment ${JSON.stringify(name)}, there are ${Object.keys(environments).join(', ')}`])
   }
-  const deployment = { ...rest, ...chosen, environment: name }
+  const pinned = pinnedFolder === undefined ? {} : loadPinned(pinnedFolder, name)
+  const own = withPinned(chosen, pinned, pinnedPath(pinnedFolder ?? '', name))
+  const deployment = { ...rest, ...own, environment: name }
   const faults = [...deploymentFaults(deployment), ...environmentFaults(parsed.data)]
   if (faults.length > 0) throw new ConfigError(faults)
   return deployment

@@ -69,7 +69,7 @@ const environmentSchema = z.strictObject({
    * Apart from `hostedZoneId`, because pinning the id of a zone that the dns stack made must not remove it from that stack.
    */
   hostedZone: z.enum(['created', 'imported']).default('created'),
-  /** Id of the hosted zone. Default: a placeholder, which the templates list in `Metadata`; nothing keeps it from being deployed yet. */
+  /** Id of the hosted zone; `aegis pin` writes it into `config/pinned/`. Default: a placeholder, and CloudFormation refuses the stacks that need it. */
   hostedZoneId: z
     .string()
     .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
@@ -77,9 +77,15 @@ const environmentSchema = z.strictObject({
   /**
    * Regions where the global table already has a replica. CloudFormation adds or removes one replica an
    * update, so from the first deploy on each change is one region. A replica gets its resource policy, which lets the
-   * publisher write there, with the first deploy that finds it in this list. Default: none yet, created with all.
+   * publisher write there, with the first deploy that finds it in this list. `aegis pin` writes it into `config/pinned/`.
+   * Default: none yet, created with all.
    */
   deployedReplicas: z.array(region).optional(),
+  /**
+   * Lets this environment be deployed with the documents of the demo, whose client secrets everybody knows: for a look round in an account that holds
+   * nothing else. Every stack then says so in its outputs.
+   */
+  allowDemo: z.boolean().default(false),
 })
 
 export const deploymentSchema = z.strictObject({
@@ -87,7 +93,7 @@ export const deploymentSchema = z.strictObject({
   name: label.refine((name) => !/^(aws|ssm|internal|sthree|xn--)/.test(name), 'must not begin with aws, ssm, internal, sthree or xn--'),
   /** Public domain under which regional, zone and global names are made. */
   domain: domainName,
-  /** Folder with the agents' documents, the tool registry and the tenants. Put your own in place of `demo` before a deploy: nothing refuses that yet. */
+  /** Folder with the agents' documents, the tool registry and the tenants. `demo` is for trying: a deploy refuses it, but for `allowDemo`. */
   documentsDir: z.string().min(1).default('demo'),
   /** Jurisdictions by id. A tenant of a zone is served by that zone's regions alone. */
   zones: z.record(label, zone),

@@ -3,6 +3,7 @@ import { loadPrices } from '../config/prices.ts'
 import { ConfigError } from '../config/resolve.ts'
 import { type Deployment, regionsOf, watchingRegions } from '../config/schema.ts'
 import type { TrustRoot } from '../config/trust.ts'
+import { addDeployRules } from './deploy-rules.ts'
 import { BundleStoreStack } from './stacks/bundle-store.ts'
 import { ControlPlaneStack } from './stacks/control-plane.ts'
 import { DnsStack } from './stacks/dns.ts'
@@ -58,6 +59,7 @@ export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAp
   if (deployment.organization !== undefined) new OrgGuardrailsStack(app, deployment)
   const routing = new RoutingStack(app, deployment)
   if (dns !== undefined) routing.addStackDependency(dns)
+  addDeployRules(app, deployment)
 }
 
 /** The regional record and the certificate are written by the gateway stack, which must be in the account of the hosted zone. */

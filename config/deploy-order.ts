@@ -1,0 +1,98 @@
+import { stackNames } from './names.ts'
+import { accountOf, type Deployment, primaryOf, regionsOf, watchingRegions } from './schema.ts'
+
+/** One stack on its way to AWS. */
+export interface PlannedStack {
+  name: string
+  kind: StackKind
+  account: string
+  region: string
+  /** Names of the stacks that must be there before. */
+  needs: readonly string[]
+}
+
+/** The order of a first deploy. Between `bundle-store` and `gateway` come `aegis pin` and the first publish. */
+export const STACK_KINDS = [
+  'org-guardrails',
+  'dns',
+  'keys',
+  'zone',
+  'global-state',
+  'control-plane',
+  'bundle-store',
+  'network',
+  'residency-store',
+  'gateway',
+  'routing',
+  'observability',
+  'drill-director',
+  'drills',
+] as const
+export type StackKind = (typeof STACK_KINDS)[number]
+
+/**
+ * Every stack in the order in which they are deployed, with what each needs. It needs what would make it fail half way, or run and be of no use; nothing of
+ * another region but where it is about that region, so that one region can be deployed while another is lost.
+ */
+export function deployOrder(deployment: Deployment): PlannedStack[] {
+  const { accounts, homeRegion, routingRegion, hostedZone } = deployment
+  const names = stackNames(deployment)
+  const dns = hostedZone === 'created' ? [names.dns] : []
+  const regions = regionsOf(deployment)
+  const once = (kind: StackKind, name: string, region: string, needs: string[] = [], account = accounts.workload): PlannedStack => ({
+    ...{ name, kind, account, region, needs },
+  })
+  const perRegion = (kind: StackKind, name: (region: string) => string, needs: (region: string, zone: string) => string[] = () => []) =>
+    regions.map(({ region, zone }) => once(kind, name(region), region, needs(region, zone), accountOf(deployment, zone)))
+  const watching = [...new Set(watchingRegions(deployment))]
+  return [
+    // Organizations has its one endpoint there.
+    ...(accounts.management === undefined ? [] : [once('org-guardrails', names.orgGuardrails, 'us-east-1', [], accounts.management)]),
+    ...dns.map((name) => once('dns', name, routingRegion)),
+    ...perRegion('keys', names.keys),
+    ...Object.entries(deployment.zones).map(([zone, { regions: own }]) =>
+      once('zone', names.zone(zone), primaryOf(deployment, zone), own.map(names.keys), accountOf(deployment, zone)),
+    ),
+    once('global-state', names.globalState, homeRegion),
+    once('control-plane', names.controlPlane, homeRegion, [], accounts.control),
+    ...perRegion('bundle-store', names.bundleStore),
+    ...perRegion('network', names.network),
+    ...perRegion('residency-store', names.residencyStore, (region) => [names.keys(region), names.network(region)]),
+    ...perRegion('gateway', names.gateway, (region, zone) => [
+      ...dns,
+      names.keys(region),
+      names.zone(zone),
+      names.globalState,
+      names.controlPlane,
+      names.bundleStore(region),
+      names.network(region),
+      names.residencyStore(region),
+    ]),
+    // Its records name every region: one that is not there yet would be unhealthy from the first second.
+    once('routing', names.routing, routingRegion, [...dns, ...regions.map(({ region }) => names.gateway(region))]),
+    ...watching.map((region) => once('observability', names.observability(region), region)),
+    // It starts no drill while it cannot see how the other regions are.
+    once('drill-director', names.drillDirector, routingRegion, watching.map(names.observability)),
+    ...perRegion('drills', names.drills, (region) => [names.gateway(region)]),
+  ]
+}
+
+/**
+ * The stacks that patterns name, in the order of the plan. `*` is any text and `?` one character, as for `cdk deploy`.
+ * @returns also the patterns that name nothing
+ */
+export function selectStacks(
+  plan: readonly PlannedStack[],
+  patterns: readonly string[],
+): { selected: PlannedStack[]; unmatched: string[] } {
+  const matchers = patterns.map((pattern) => ({ pattern, matches: matcherOf(pattern) }))
+  return {
+    selected: plan.filter(({ name }) => matchers.some(({ matches }) => matches.test(name))),
+    unmatched: matchers.filter(({ matches }) => !plan.some(({ name }) => matches.test(name))).map(({ pattern }) => pattern),
+  }
+}
+
+function matcherOf(pattern: string): RegExp {
+  const escaped = pattern.replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replaceAll('*', '.*').replaceAll('?', '.')}$`)
+}

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { z } from 'zod'
+
+/**
+ * What AWS made up, or what there is in AWS, and the templates must know: written by `aegis pin` into `config/pinned/<environment>.json`, reviewed and
+ * committed. Same meaning as the keys of an environment in `schema.ts`.
+ */
+export type Pinned = z.output<typeof pinnedSchema>
+
+const pinnedSchema = z.strictObject({
+  hostedZoneId: z
+    .string()
+    .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
+    .optional(),
+  deployedReplicas: z.array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')).optional(),
+})
+
+/** Why a file is not what `aegis pin` writes, or says something else than `deployment.ts`. One line a fault, each with the file's path. */
+export class PinnedError extends Error {
+  override name = 'PinnedError'
+  constructor(path: string, faults: readonly string[]) {
+    super(faults.map((fault) => `${path}: ${fault}`).join('\n'))
+  }
+}
+
+/** What is pinned of an environment. Without a file: nothing. @param folder path of `config/pinned` @throws PinnedError */
+export function loadPinned(folder: string, environment: string): Pinned {
+  const path = pinnedPath(folder, environment)
+  if (!existsSync(path)) return {}
+  const parsed = pinnedSchema.safeParse(parseJson(path, readFileSync(path, 'utf8')))
+  if (parsed.success) return parsed.data
+  throw new PinnedError(
+    path,
+    parsed.error.issues.flatMap((issue) => {
+      if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${key}: unknown key`)
+      return [`${issue.path.map(String).join('.') || 'the file'}: ${issue.message}`]
+    }),
+  )
+}
+
+export function pinnedPath(folder: string, environment: string): string {
+  return `${folder}/${environment}.json`
+}
+
+/**
+ * An environment with what is pinned of it. What stands in both places must be the same: of two truths nobody could say which one the templates have.
+ * @throws PinnedError
+ */
+export function withPinned<T extends Pinned>(environment: T, pinned: Pinned, path: string): T {
+  const faults = (Object.keys(pinned) as (keyof Pinned)[])
+    .filter((key) => environment[key] !== undefined && JSON.stringify(environment[key]) !== JSON.stringify(pinned[key]))
+    .map(
+      (key) => `${key}: ${pinned[key]} is not what config/deployment.ts says, ${environment[key]}; take it out there, then pin once more`,
+    )
+  if (faults.length > 0) throw new PinnedError(path, faults)
+  return { ...environment, ...pinned }
+}
+
+function parseJson(path: string, text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (error) {
+    throw new PinnedError(path, [`is not JSON: ${(error as Error).message}`])
+  }
+}
