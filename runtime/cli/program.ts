@@ -5,6 +5,7 @@ import type { DirectoryCommand } from './directory.ts'
 import type { ExitCode } from './exit-codes.ts'
 import type { ExplainOptions } from './explain.ts'
 import type { KillOptions } from './kills.ts'
+import { addDeployCommands, type DeployActions } from './program-deploy.ts'
 import { addDirectoryCommands } from './program-directory.ts'
 import { addOperatorCommands } from './program-operator.ts'
 import { addPolicyCommands, type PolicyActions } from './program-policy.ts'
@@ -12,7 +13,7 @@ import { stateDirOption, wholeOf } from './program-values.ts'
 import type { PromoteOptions } from './promote.ts'
 
 /** What the words of the command line come down to. Each is loaded only when asked for. */
-export interface Actions extends PolicyActions {
+export interface Actions extends PolicyActions, DeployActions {
   up(options: {
     reset: boolean
     regions?: string[]
@@ -100,6 +101,7 @@ export function buildProgram(actions: Actions, done: (code: ExitCode) => void): 
 
   addDirectoryCommands(program, actions, done)
   addOperatorCommands(program, actions, done)
+  addDeployCommands(program, actions, done)
   const policy = addPolicyCommands(program, actions, done)
   for (const command of [program, ...program.commands, ...policy.commands]) {
     command.exitOverride().configureOutput({ outputError: () => {} })

@@ -1,5 +1,7 @@
+import { fileURLToPath } from 'node:url'
 import { CommanderError } from 'commander'
-import { ConfigError } from '../../config/resolve.ts'
+import { ConfigError, resolveDeployment } from '../../config/resolve.ts'
+import type { Deployment } from '../../config/schema.ts'
 import { CommandError, EXIT, type ExitCode } from './exit-codes.ts'
 import { untilInterrupted } from './policy/interruption.ts'
 import type { Surroundings } from './policy/publish.ts'
@@ -24,7 +26,15 @@ export async function runCommandLine(args: readonly string[], actions: Actions =
 }
 
 /** Names of errors that are wrong usage or bad configuration; their classes live in rooms that are not loaded for every command. */
-const FAULTS_OF_USE = new Set(['UsageError', 'FabricRunningError', 'DocumentError', 'TemplateError', 'RunbookError'])
+const FAULTS_OF_USE = new Set([
+  'UsageError',
+  'FabricRunningError',
+  'DocumentError',
+  'TemplateError',
+  'RunbookError',
+  'PinnedError',
+  'TrustRootError',
+])
 
 function explain(error: unknown): ExitCode {
   if (error instanceof CommanderError) {
@@ -68,6 +78,10 @@ const loadedActions: Actions = {
   kills: async (options) => (await import('./kills.ts')).kills(options, out),
   lift: async (options) => (await import('./kills.ts')).lift(options, out),
   promote: async (options) => (await import('./promote.ts')).promote(options, out),
+  pin: async ({ environment, ...options }) =>
+    (await import('./deploy/pin.ts')).pin({ deployment: await ownDeployment(environment), ...options }, out),
+  preflight: async ({ environment, ...options }) =>
+    (await import('./deploy/preflight.ts')).preflight({ deployment: await ownDeployment(environment, PINNED_FOLDER), ...options }, out),
   policyBuild: async () => (await import('./policy.ts')).policyBuild(out),
   policyTest: async () => (await import('./policy.ts')).policyTest(out),
   policyPublish: (options) => watched(async (around) => (await import('./policy/publish.ts')).policyPublish(options, around)),
@@ -78,6 +92,14 @@ const loadedActions: Actions = {
   policyDiff: async (options) => (await import('./policy/diff.ts')).policyDiff(options, { out, columns: columns() }),
   policyReplay: (options) => watched(async (around) => (await import('./policy/replay.ts')).policyReplay(options, around)),
   policyHistory: async (options) => (await import('./policy/history.ts')).policyHistory(options, { out, columns: columns() }),
+}
+
+const PINNED_FOLDER = fileURLToPath(new URL('../../config/pinned', import.meta.url))
+
+/** @param pinnedFolder none for whoever pins: what is pinned already may be what keeps the configuration from being whole */
+async function ownDeployment(environment: string | undefined, pinnedFolder?: string): Promise<Deployment> {
+  const { deployment: input } = await import('../../config/deployment.ts')
+  return resolveDeployment(input, environment, pinnedFolder)
 }
 
 const columns = () => terminal(process.stdout).columns
