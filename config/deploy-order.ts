@@ -9,12 +9,15 @@ export interface PlannedStack {
   region: string
   /** Names of the stacks that must be there before. */
   needs: readonly string[]
+  /** Names of stacks that must all be there once one of them is. */
+  joins: readonly string[]
 }
 
-/** The order of a first deploy. Between `bundle-store` and `gateway` come `aegis pin` and the first publish. */
+/** The order of a first deploy. `aegis pin` comes after `dns` and after `control-plane`, the first publish before `gateway`: docs/deploy.md. */
 export const STACK_KINDS = [
   'org-guardrails',
   'dns',
+  'routing',
   'keys',
   'zone',
   'global-state',
@@ -23,7 +26,6 @@ export const STACK_KINDS = [
   'network',
   'residency-store',
   'gateway',
-  'routing',
   'observability',
   'drill-director',
   'drills',
@@ -40,7 +42,7 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
   const dns = hostedZone === 'created' ? [names.dns] : []
   const regions = regionsOf(deployment)
   const once = (kind: StackKind, name: string, region: string, needs: string[] = [], account = accounts.workload): PlannedStack => ({
-    ...{ name, kind, account, region, needs },
+    ...{ name, kind, account, region, needs, joins: [] },
   })
   const perRegion = (kind: StackKind, name: (region: string) => string, needs: (region: string, zone: string) => string[] = () => []) =>
     regions.map(({ region, zone }) => once(kind, name(region), region, needs(region, zone), accountOf(deployment, zone)))
@@ -49,6 +51,9 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
     // Organizations has its one endpoint there.
     ...(accounts.management === undefined ? [] : [once('org-guardrails', names.orgGuardrails, 'us-east-1', [], accounts.management)]),
     ...dns.map((name) => once('dns', name, routingRegion)),
+    // Its health checks are red until the regions are there, and nobody asks for its names yet. Later its records must name no region that is not
+    // there: a new health check counts as healthy until it has looked.
+    { ...once('routing', names.routing, routingRegion, dns), joins: regions.map(({ region }) => names.gateway(region)) },
     ...perRegion('keys', names.keys),
     ...Object.entries(deployment.zones).map(([zone, { regions: own }]) =>
       once('zone', names.zone(zone), primaryOf(deployment, zone), own.map(names.keys), accountOf(deployment, zone)),
@@ -68,8 +73,6 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
       names.network(region),
       names.residencyStore(region),
     ]),
-    // Its records name every region: one that is not there yet would be unhealthy from the first second.
-    once('routing', names.routing, routingRegion, [...dns, ...regions.map(({ region }) => names.gateway(region))]),
     ...watching.map((region) => once('observability', names.observability(region), region)),
     // It starts no drill while it cannot see how the other regions are.
     once('drill-director', names.drillDirector, routingRegion, watching.map(names.observability)),

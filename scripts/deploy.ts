@@ -12,7 +12,7 @@ import { ConfigError, resolveDeployment } from '../config/resolve.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const PINNED_FOLDER = join(ROOT, 'config/pinned')
-const USAGE = `npm run deploy -- <stack or pattern>... [--environment <name>] [--image-tag <tag>] [-- <options of cdk deploy>]`
+const USAGE = `npm run deploy -- <stack or pattern>... [--environment <name>] [-- <options of cdk deploy>]`
 const BAD_USAGE = 2
 
 class UsageError extends Error {}
@@ -20,7 +20,6 @@ class UsageError extends Error {}
 interface Order {
   patterns: string[]
   environment: string | undefined
-  imageTag: string | undefined
   cdkOptions: string[]
 }
 
@@ -39,14 +38,13 @@ function main(args: readonly string[]): number {
 function readArguments(args: readonly string[]): Order {
   const end = args.indexOf('--')
   const own = end === -1 ? args : args.slice(0, end)
-  const options = { environment: { type: 'string' }, 'image-tag': { type: 'string' } } as const
+  const options = { environment: { type: 'string' } } as const
   try {
     const { values, positionals } = parseArgs({ args: [...own], options, allowPositionals: true })
     if (positionals.length === 0) throw new Error('say which stacks')
     return {
       patterns: positionals,
       environment: values.environment,
-      imageTag: values['image-tag'],
       cdkOptions: end === -1 ? [] : args.slice(end + 1),
     }
   } catch (error) {
@@ -54,16 +52,13 @@ function readArguments(args: readonly string[]): Order {
   }
 }
 
-function deploy({ patterns, environment, imageTag, cdkOptions }: Order, selected: readonly PlannedStack[]): number {
+function deploy({ patterns, environment, cdkOptions }: Order, selected: readonly PlannedStack[]): number {
   const chosen = environment === undefined ? [] : ['--environment', environment]
-  const image = imageTag === undefined ? [] : ['--image-tag', imageTag]
-  const ready = run(process.execPath, ['runtime/cli/aegis.ts', 'preflight', ...patterns, ...chosen, ...image])
+  const ready = run(process.execPath, ['runtime/cli/aegis.ts', 'preflight', ...patterns, ...chosen])
   if (ready !== 0) return ready
   const assembly = mkdtempSync(join(tmpdir(), 'aegis-deploy-'))
   try {
-    const context = Object.entries({ environment, imageTag }).flatMap(([key, value]) =>
-      value === undefined ? [] : ['-c', `${key}=${value}`],
-    )
+    const context = environment === undefined ? [] : ['-c', `environment=${environment}`]
     const synthesized = run(bin('cdk'), ['synth', '--quiet', '--no-notices', '--output', assembly, ...context])
     if (synthesized !== 0) return synthesized
     for (const kind of STACK_KINDS) {

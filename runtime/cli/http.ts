@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { request as requestPlain } from 'node:http'
+import { request as requestTls } from 'node:https'
 
 export interface Sent {
   url: string
@@ -19,7 +20,7 @@ export interface Answer {
   text: string
 }
 
-/** One HTTP request, plain. Rejects when no whole answer comes in time. */
+/** One HTTP request: by TLS where the URL says so and no proxy stands between. Rejects when no whole answer comes in time. */
 export function send({ url, method, token, body, headers: more, proxy, timeoutMs }: Sent): Promise<Answer> {
   const target = new URL(url)
   const { hostname: host, port } = new URL(proxy ?? url)
@@ -30,6 +31,7 @@ export function send({ url, method, token, body, headers: more, proxy, timeoutMs
     authorization: `Bearer ${token}`,
     ...(body !== undefined && { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
   }
+  const request = proxy === undefined && target.protocol === 'https:' ? requestTls : requestPlain
   return new Promise((resolve, reject) => {
     const asked = request({ host, port, method, path, headers, agent: false, signal: AbortSignal.timeout(timeoutMs) }, (response) => {
       const chunks: Buffer[] = []

@@ -1,10 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import type { Command } from 'commander'
 import type { ExitCode } from './exit-codes.ts'
 
 /** What the words of a deploy come down to. */
 export interface DeployActions {
   pin(options: { environment?: string; next?: string; replace: boolean }): Promise<ExitCode>
-  preflight(options: { patterns: string[]; environment?: string; imageTag?: string }): Promise<ExitCode>
+  preflight(options: { patterns: string[]; environment?: string }): Promise<ExitCode>
 }
 
 /** What goes before and between deploys to AWS. */
@@ -21,11 +21,5 @@ export function addDeployCommands(program: Command, actions: DeployActions, done
     .description('whether stacks can be deployed now, and if not, what to do first')
     .argument('[stacks...]', 'names, with * and ? (default: every stack)')
     .option('--environment <name>', 'of config/deployment.ts (default: the first)')
-    .option('--image-tag <tag>', "of the gateway's image", tagOf)
     .action(async (patterns, options) => done(await actions.preflight({ patterns, ...options })))
-}
-
-function tagOf(text: string): string {
-  if (!/^\w[\w.-]{0,127}$/.test(text)) throw new InvalidArgumentError('is not an image tag')
-  return text
 }

@@ -2,8 +2,8 @@
 export interface Facts {
   /** By {@link placeKey}. */
   places: ReadonlyMap<string, PlaceFacts>
-  /** Name servers that answer for the domain in public DNS. */
-  nameServers?: readonly string[]
+  /** Name servers of the domain: those that the hosted zone has, where that is pinned, and those that public DNS leads to. */
+  nameServers?: { zone: readonly string[] | undefined; delegated: readonly string[] }
   /** Key id (`kid`) of the key that signs bundles. */
   signingKid?: string
   /** Regions where the global table is. */
@@ -20,8 +20,6 @@ export interface RegionFacts {
   published?: boolean
   /** Whether its replica lets the publisher write. */
   takesPublisher?: boolean
-  /** Whether its registry has the image. */
-  image?: boolean
   /** What kept us from looking. */
   fault?: string
 }

@@ -10,8 +10,6 @@ export interface Asked {
   /** In the order of the plan. */
   selected: readonly PlannedStack[]
   trustRoot: TrustRoot
-  /** Undefined: none was named. */
-  imageTag: string | undefined
   facts: Facts
 }
 
@@ -24,6 +22,7 @@ export function preflightFaults(asked: Asked): string[] {
     ...placeFaults(stack, asked),
     ...ownFaults(stack, asked),
     ...needFaults(stack, asked),
+    ...joinFaults(stack, asked),
     ...(stack.kind === 'gateway' || stack.kind === 'routing' ? zoneFaults(asked) : []),
     ...(stack.kind === 'global-state' ? replicaFaults(asked) : []),
     ...(stack.kind === 'gateway' ? gatewayFaults(stack, asked) : []),
@@ -74,14 +73,31 @@ function isThere(status: string): boolean {
   return /^(CREATE|UPDATE|IMPORT|UPDATE_ROLLBACK|IMPORT_ROLLBACK)_COMPLETE$/.test(status)
 }
 
-function zoneFaults({ deployment: { hostedZoneId, domain }, facts }: Asked): string[] {
-  const faults = hostedZoneId === undefined ? [`the id of the hosted zone of ${domain} is not pinned: ${PIN}`] : []
+function zoneFaults({ deployment: { hostedZoneId, domain }, facts: { nameServers } }: Asked): string[] {
+  if (hostedZoneId === undefined) return [`the id of the hosted zone of ${domain} is not pinned: ${PIN}`]
+  if (nameServers === undefined) return []
+  const { zone, delegated } = nameServers
+  if (delegated.some((server) => zone?.includes(server) ?? true)) return []
   // Without a delegation the certificate waits for its validation until the stack is rolled back, hours later.
-  if (facts.nameServers?.length === 0)
-    faults.push(
-      `no name server answers for ${domain}, so no certificate would be given: delegate it at your registrar to those of aws route53 get-hosted-zone --id ${hostedZoneId ?? '<id>'}`,
-    )
-  return faults
+  const found = delegated.length === 0 ? 'nowhere' : `to ${delegated.join(', ')}`
+  return [
+    `${domain} is delegated ${found}, so no certificate would be given: let its parent zone name ${zone?.join(', ') ?? 'its name servers'}`,
+  ]
+}
+
+/** A stack that names others which are partly there: see {@link PlannedStack.joins}. What cannot be looked at is taken for there. */
+function joinFaults({ name, joins }: PlannedStack, { plan, selected, facts }: Asked): string[] {
+  const here = new Set(selected.map((stack) => stack.name))
+  const states = joins.map((join) => {
+    const stack = plan.find((one) => one.name === join)
+    const place = stack && facts.places.get(placeKey(stack))
+    const unknown = place === undefined || 'fault' in place
+    return { join, there: here.has(join) || unknown || isThere(statusOf(join, place) ?? '') }
+  })
+  if (states.every(({ there }) => !there)) return []
+  return states
+    .filter(({ there }) => !there)
+    .map(({ join }) => `${name} names the region of ${join}, which is not deployed: ${deploy(join)}`)
 }
 
 function replicaFaults({ deployment: { deployedReplicas, environment }, facts: { replicas } }: Asked): string[] {
@@ -93,18 +109,13 @@ function replicaFaults({ deployment: { deployedReplicas, environment }, facts: {
   ]
 }
 
-function gatewayFaults({ name, region }: PlannedStack, { deployment, trustRoot, imageTag, facts }: Asked): string[] {
-  const { published, takesPublisher, image, fault } = facts.regions.get(region) ?? {}
+function gatewayFaults({ name, region }: PlannedStack, { deployment, trustRoot, facts }: Asked): string[] {
+  const { published, takesPublisher, fault } = facts.regions.get(region) ?? {}
   const faults: string[] = []
   if (isPlaceholder(trustRoot)) faults.push(`no key is pinned that gateways may believe: ${PIN}`)
   else if (facts.signingKid !== undefined && !trustRoot.keys.some(({ kid }) => kid === facts.signingKid))
     faults.push(`config/trust/${deployment.environment}.json does not have the key that signs, ${facts.signingKid}: ${PIN}`)
   if (fault !== undefined) faults.push(`${name}: ${fault}`)
-  if (imageTag === undefined) faults.push(`no image is named: say --image-tag <tag>`)
-  else if (image === false)
-    faults.push(
-      `${name} needs the image ${imageTag} in ${region}, which its registry does not have: build and push it (docs/deploy.md, "The image")`,
-    )
   if (takesPublisher === false)
     faults.push(
       `the publisher may not write to the global table in ${region} yet: ${PIN}, then ${deploy(stackNames(deployment).globalState)} once more, which gives that replica its policy`,
@@ -112,7 +123,7 @@ function gatewayFaults({ name, region }: PlannedStack, { deployment, trustRoot, 
   // Gateways without a bundle are never healthy: ECS would start and end them for an hour and roll the stack back.
   if (published === false)
     faults.push(
-      `${name} needs something to serve, and nothing is published for ${region}: npm run policy -- publish (docs/deploy.md, "First publish")`,
+      `${name} needs something to serve, and nothing is published for ${region}: the control plane does that by itself when it reaches the region (docs/deploy.md#first-publish)`,
     )
   return faults
 }

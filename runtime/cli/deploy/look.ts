@@ -1,8 +1,8 @@
 import { resolveNs } from 'node:dns/promises'
 import { CloudFormationClient, paginateDescribeStacks, type Stack } from '@aws-sdk/client-cloudformation'
 import { DescribeTableCommand, DynamoDBClient, GetResourcePolicyCommand } from '@aws-sdk/client-dynamodb'
-import { DescribeImagesCommand, ECRClient } from '@aws-sdk/client-ecr'
 import { KMSClient } from '@aws-sdk/client-kms'
+import { GetHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53'
 import type { PlannedStack } from '../../../config/deploy-order.ts'
 import { sharedNames } from '../../../config/names.ts'
 import type { Deployment } from '../../../config/schema.ts'
@@ -15,32 +15,24 @@ export interface LookOptions {
   deployment: Deployment
   plan: readonly PlannedStack[]
   selected: readonly PlannedStack[]
-  imageTag: string | undefined
   access: Access
-  /** Default: public DNS. */
-  nameServersOf?: (domain: string) => Promise<readonly string[]>
+  /** Name servers that a domain is delegated to. Default: by public DNS. */
+  delegatedTo?: (domain: string) => Promise<readonly string[]>
 }
 
 /** Looks at what the selected stacks need, and at no other region: one that is lost must not keep the others from being deployed. */
-export async function look({
-  deployment,
-  plan,
-  selected,
-  imageTag,
-  access,
-  nameServersOf = publicNameServers,
-}: LookOptions): Promise<Facts> {
-  const { accounts, homeRegion, domain } = deployment
-  const needed = new Set(selected.flatMap(({ name, needs }) => [name, ...needs]))
+export async function look({ deployment, plan, selected, access, delegatedTo = publicNameServers }: LookOptions): Promise<Facts> {
+  const { accounts, homeRegion, domain, hostedZoneId } = deployment
+  const needed = new Set(selected.flatMap(({ name, needs, joins }) => [name, ...needs, ...joins]))
   const places = new Map(plan.filter(({ name }) => needed.has(name)).map((stack) => [placeKey(stack), stack]))
   const gateways = selected.filter(({ kind }) => kind === 'gateway')
   const asks = (...kinds: PlannedStack['kind'][]) => selected.some(({ kind }) => kinds.includes(kind))
   const [placeFacts, regions, signingKid, replicas, nameServers] = await Promise.all([
     Promise.all([...places].map(async ([key, place]) => [key, await placeFactsOf(access, place)] as const)),
-    Promise.all(gateways.map(async (stack) => [stack.region, await regionFactsOf(access, deployment, stack, imageTag)] as const)),
+    Promise.all(gateways.map(async (stack) => [stack.region, await regionFactsOf(access, deployment, stack)] as const)),
     asks('gateway') ? orAbsent(signingKidOf(access, deployment)) : undefined,
     asks('global-state') ? orAbsent(replicasOf(access, accounts.workload, homeRegion, sharedNames(deployment).globalTable)) : undefined,
-    asks('gateway', 'routing') ? nameServersOf(domain) : undefined,
+    asks('gateway', 'routing') ? nameServersNow() : undefined,
   ])
   return {
     places: new Map(placeFacts),
@@ -49,6 +41,21 @@ export async function look({
     ...(replicas !== undefined && { replicas }),
     ...(nameServers !== undefined && { nameServers }),
   }
+
+  async function nameServersNow() {
+    const [zone, delegated] = await Promise.all([
+      hostedZoneId === undefined ? undefined : orAbsent(nameServersOf(access, accounts.workload, hostedZoneId)),
+      delegatedTo(domain),
+    ])
+    return { zone, delegated: delegated.map((server) => server.toLowerCase()) }
+  }
+}
+
+/** Name servers of a hosted zone, in lower case and without a dot at the end. Route 53 has one endpoint for all regions. */
+export async function nameServersOf(access: Access, account: string, hostedZoneId: string): Promise<string[]> {
+  const client = new Route53Client(await access(account, 'us-east-1'))
+  const { DelegationSet } = await client.send(new GetHostedZoneCommand({ Id: hostedZoneId }))
+  return (DelegationSet?.NameServers ?? []).map((server) => server.toLowerCase().replace(/\.$/, ''))
 }
 
 /** Regions where the global table is, its own first. @throws when it is nowhere, or about to change */
@@ -81,22 +88,15 @@ async function placeFactsOf(access: Access, { account, region }: PlannedStack): 
   }
 }
 
-async function regionFactsOf(
-  access: Access,
-  deployment: Deployment,
-  { account, region }: PlannedStack,
-  imageTag?: string,
-): Promise<RegionFacts> {
-  const { globalTable, gatewayRepository } = sharedNames(deployment)
+async function regionFactsOf(access: Access, deployment: Deployment, { account, region }: PlannedStack): Promise<RegionFacts> {
+  const { globalTable } = sharedNames(deployment)
   try {
-    const settings = await access(account, region)
-    const dynamodb = new DynamoDBClient(settings)
-    const [published, takesPublisher, image] = await Promise.all([
+    const dynamodb = new DynamoDBClient(await access(account, region))
+    const [published, takesPublisher] = await Promise.all([
       orFalse(readPointers(dynamodb, globalTable, region, RING).then(({ stable }) => stable !== undefined)),
       orFalse(hasPolicy(dynamodb, `arn:aws:dynamodb:${region}:${account}:table/${globalTable}`)),
-      imageTag === undefined ? undefined : orFalse(hasImage(new ECRClient(settings), gatewayRepository, imageTag)),
     ])
-    return { published, takesPublisher, ...(image !== undefined && { image }) }
+    return { published, takesPublisher }
   } catch (error) {
     return { fault: `cannot be looked at: ${(error as Error).message.split('\n', 1)[0]}` }
   }
@@ -110,11 +110,6 @@ async function hasPolicy(client: DynamoDBClient, ResourceArn: string): Promise<b
   return Policy !== undefined
 }
 
-async function hasImage(client: ECRClient, repositoryName: string, imageTag: string): Promise<boolean> {
-  const { imageDetails = [] } = await client.send(new DescribeImagesCommand({ repositoryName, imageIds: [{ imageTag }] }))
-  return imageDetails.length > 0
-}
-
 async function signingKidOf(access: Access, deployment: Deployment): Promise<string | undefined> {
   const { kid } = await kmsPublicJwk(
     new KMSClient(await access(deployment.accounts.control, deployment.homeRegion)),
@@ -123,13 +118,7 @@ async function signingKidOf(access: Access, deployment: Deployment): Promise<str
   return kid
 }
 
-const NOT_THERE = new Set([
-  'ResourceNotFoundException',
-  'PolicyNotFoundException',
-  'RepositoryNotFoundException',
-  'ImageNotFoundException',
-  'NotFoundException',
-])
+const NOT_THERE = new Set(['ResourceNotFoundException', 'PolicyNotFoundException'])
 
 /** What is not there is a fact; that we could not look is not. */
 async function orFalse(asked: Promise<boolean>): Promise<boolean> {

@@ -11,7 +11,7 @@ import { kmsPublicJwk } from '../../identity/kms-signer.ts'
 import { publicJwk } from '../../policy/trust.ts'
 import { CommandError, EXIT, type ExitCode } from '../exit-codes.ts'
 import { type Access, openAccess } from './access.ts'
-import { replicasOf } from './look.ts'
+import { nameServersOf, replicasOf } from './look.ts'
 import { mergeTrust, zoneRefusal } from './pins.ts'
 import { refuseUnready } from './preflight.ts'
 
@@ -66,7 +66,7 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
   if (Object.keys(pinned).length > 0) {
     const path = pinnedPath(`${configFolder}/pinned`, deployment.environment)
     if (writeJson(path, pinned)) written.push(path)
-    if (pinned.hostedZoneId !== undefined) out(`hosted zone of ${deployment.domain}: ${pinned.hostedZoneId}`)
+    if (zone !== undefined) out(`hosted zone of ${deployment.domain}: ${zone.id}; let its parent zone name ${zone.nameServers.join(', ')}`)
     if (pinned.deployedReplicas !== undefined) out(`the global table is in ${pinned.deployedReplicas.join(', ')}`)
   }
   for (const line of missing) out(line)
@@ -82,21 +82,28 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
 const CONFIG_FOLDER = fileURLToPath(new URL('../../../config', import.meta.url))
 
 async function signingKeys(access: Access, { deployment, next }: PinOptions) {
-  const client = new KMSClient(await access(deployment.accounts.control, deployment.homeRegion))
   const read = async (key: string) => {
+    // A key of another region is named by its ARN: the one of a control plane that could be rebuilt there.
+    const region = /^arn:[^:]+:kms:([^:]+):/.exec(key)?.[1] ?? deployment.homeRegion
+    const client = new KMSClient(await access(deployment.accounts.control, region))
     const { kty, crv, kid, x, y, alg, use } = publicJwk.parse(await kmsPublicJwk(client, key))
     return { kty, crv, kid, x, y, alg, use }
   }
   return { current: await read(sharedNames(deployment).bundleSigningKey), next: next === undefined ? undefined : await read(next) }
 }
 
-async function hostedZoneOf(access: Access, deployment: Deployment): Promise<string> {
+async function hostedZoneOf(access: Access, deployment: Deployment): Promise<HostedZone> {
   const client = new CloudFormationClient(await access(deployment.accounts.workload, deployment.routingRegion))
   const asked = { StackName: stackNames(deployment).dns, LogicalResourceId: HOSTED_ZONE }
   const { StackResourceDetail } = await client.send(new DescribeStackResourceCommand(asked))
   const id = StackResourceDetail?.PhysicalResourceId?.replace('/hostedzone/', '')
   if (id === undefined || !/^Z[A-Z0-9]{5,31}$/.test(id)) throw new Error(`${asked.StackName} has no hosted zone yet`)
-  return id
+  return { id, nameServers: await nameServersOf(access, deployment.accounts.workload, id) }
+}
+
+interface HostedZone {
+  id: string
+  nameServers: readonly string[]
 }
 
 /** Logical id in the dns stack, where it is pinned. */
@@ -111,15 +118,15 @@ function trustOf({ current, next }: Awaited<ReturnType<typeof signingKeys>>, { d
 
 function pinnedOf(
   { environment }: Deployment,
-  { zone, replicas }: { zone: string | undefined; replicas: string[] | undefined },
+  { zone, replicas }: { zone: HostedZone | undefined; replicas: string[] | undefined },
   replace: boolean,
   configFolder: string,
 ): Pinned {
   const before = loadPinned(`${configFolder}/pinned`, environment)
-  const refusal = zone === undefined ? undefined : zoneRefusal(before.hostedZoneId, zone, replace)
+  const refusal = zone === undefined ? undefined : zoneRefusal(before.hostedZoneId, zone.id, replace)
   if (refusal !== undefined) throw new CommandError(`config/pinned/${environment}.json: ${refusal}`)
   // Where the table is, is no decision of anybody's: what is there now counts.
-  return { ...before, ...(zone !== undefined && { hostedZoneId: zone }), ...(replicas !== undefined && { deployedReplicas: replicas }) }
+  return { ...before, ...(zone !== undefined && { hostedZoneId: zone.id }), ...(replicas !== undefined && { deployedReplicas: replicas }) }
 }
 
 /** @returns whether the file has changed. Written aside and then put in its place, so that no synth reads half of it. */

@@ -13,11 +13,10 @@ export interface PreflightOptions {
   deployment: Deployment
   /** Names of stacks, with `*` and `?`. None: every stack. */
   patterns: readonly string[]
-  imageTag?: string | undefined
   /** Default: `config/trust` of this clone. */
   trustFolder?: string
   access?: Access
-  nameServersOf?: LookOptions['nameServersOf']
+  delegatedTo?: LookOptions['delegatedTo']
 }
 
 /**
@@ -26,7 +25,7 @@ export interface PreflightOptions {
  * @throws ConfigError when configuration has placeholders; CommandError when a pattern names nothing, or there are no credentials
  */
 export async function preflight(options: PreflightOptions, out: (line: string) => void): Promise<ExitCode> {
-  const { deployment, patterns, imageTag } = options
+  const { deployment, patterns } = options
   const plan = deployOrder(deployment)
   const { selected, unmatched } = selectStacks(plan, patterns.length === 0 ? ['*'] : patterns)
   const [unknown] = unmatched
@@ -34,16 +33,10 @@ export async function preflight(options: PreflightOptions, out: (line: string) =
   refuseUnready(deployment)
   if (runsDemo(deployment)) out(`WARNING: ${DEMO_WARNING}`)
   const access = options.access ?? (await openAccess(deployment.homeRegion))
-  const facts = await look({
-    deployment,
-    plan,
-    selected,
-    imageTag,
-    access,
-    ...(options.nameServersOf && { nameServersOf: options.nameServersOf }),
-  })
+  const { delegatedTo } = options
+  const facts = await look({ deployment, plan, selected, access, ...(delegatedTo && { delegatedTo }) })
   const trustRoot = loadTrustRoot(options.trustFolder ?? TRUST_FOLDER, deployment.environment)
-  const faults = preflightFaults({ deployment, plan, selected, trustRoot, imageTag, facts })
+  const faults = preflightFaults({ deployment, plan, selected, trustRoot, facts })
   for (const fault of faults) out(fault)
   const stacks = selected.length === 1 ? '1 stack' : `${selected.length} stacks`
   out(

@@ -1,7 +1,8 @@
 import type { z } from 'zod'
+import { findControlPlane } from '../deployed.ts'
 import { CommandError, EXIT } from '../exit-codes.ts'
 import { findFabric } from '../fabric-client.ts'
-import { askControlPlane, operatorToken, type Refusal } from '../operator-client.ts'
+import { askControlPlaneAs, operatorToken, type Refusal } from '../operator-client.ts'
 import { localPath, type SourceFolders } from './sources.ts'
 
 /** One question to the control plane, and the shape of its answer. */
@@ -29,14 +30,21 @@ export type Ask = <T>(question: Question<T>) => Promise<Told<T>>
 /** The state folder is read for every question: tokens there are renewed while a command watches for hours. */
 export function askingIn(stateDir: string, folders: SourceFolders): Ask {
   return async ({ as, answer, doing, ...order }) => {
-    const fabric = findFabric(stateDir)
-    const role = as === 'author' && fabric.operator_tokens?.author === undefined ? 'publisher' : as
-    const reply = await askControlPlane(fabric, { ...order, token: operatorToken(fabric, role) })
+    const { control_plane, tokenOf } = findControlPlane(stateDir) ?? ofFabric(stateDir)
+    const reply = await askControlPlaneAs({ control_plane }, { ...order, token: tokenOf(as) })
     if (!reply.ok) throw new RefusedError(doing, reply, folders)
     const parsed = answer.safeParse(reply.fields)
     if (!parsed.success) throw misunderstood(doing, parsed.error)
     return { value: parsed.data, fields: reply.fields }
   }
+}
+
+/** The fabric has a person of each role. */
+function ofFabric(stateDir: string) {
+  const fabric = findFabric(stateDir)
+  const tokenOf = (as: Question<unknown>['as']) =>
+    operatorToken(fabric, as === 'author' && fabric.operator_tokens?.author === undefined ? 'publisher' : as)
+  return { control_plane: fabric.control_plane, tokenOf }
 }
 
 /** The control plane said no. Faults of a policy come first, a line each, in the form that editors follow. */
