@@ -13,6 +13,7 @@ import { ConfigError, resolveDeployment } from '../config/resolve.ts'
 const ROOT = join(import.meta.dirname, '..')
 const PINNED_FOLDER = join(ROOT, 'config/pinned')
 const USAGE = `npm run deploy -- <stack or pattern>... [--environment <name>] [-- <options of cdk deploy>]`
+const CHECK_FAILED = 1
 const BAD_USAGE = 2
 
 class UsageError extends Error {}
@@ -59,8 +60,7 @@ function deploy({ patterns, environment, cdkOptions }: Order, selected: readonly
   const assembly = mkdtempSync(join(tmpdir(), 'aegis-deploy-'))
   try {
     const context = environment === undefined ? [] : ['-c', `environment=${environment}`]
-    const synthesized = run(bin('cdk'), ['synth', '--quiet', '--no-notices', '--output', assembly, ...context])
-    if (synthesized !== 0) return synthesized
+    if (!synthesize(['--output', assembly, ...context])) return CHECK_FAILED
     for (const kind of STACK_KINDS) {
       const names = selected.filter((stack) => stack.kind === kind).map(({ name }) => name)
       if (names.length === 0) continue
@@ -71,6 +71,17 @@ function deploy({ patterns, environment, cdkOptions }: Order, selected: readonly
   } finally {
     rmSync(assembly, { recursive: true, force: true })
   }
+}
+
+/** What synth says is for people who look at templates; what it says when it fails is for everybody. */
+function synthesize(options: readonly string[]): boolean {
+  const { status, stdout, stderr, error } = spawnSync(bin('cdk'), ['synth', '--quiet', '--no-notices', ...options], {
+    cwd: ROOT,
+    encoding: 'utf8',
+  })
+  if (error) throw error
+  if (status !== 0) console.error(`${stdout}${stderr}`.trim())
+  return status === 0
 }
 
 function run(file: string, args: readonly string[]): number {

@@ -20,7 +20,23 @@ const actions = Object.fromEntries(
   [
     ...['policyBuild', 'policyTest', 'policyPublish', 'policyStatus', 'policyOrder', 'policyRollback', 'policyRenew'],
     ...['policyDiff', 'policyReplay', 'policyHistory'],
-    ...['up', 'demo', 'call', 'scan', 'drill', 'status', 'explain', 'approve', 'approvals', 'kill', 'kills', 'lift', 'promote'],
+    ...[
+      'up',
+      'demo',
+      'call',
+      'scan',
+      'drill',
+      'status',
+      'explain',
+      'approve',
+      'approvals',
+      'kill',
+      'kills',
+      'lift',
+      'promote',
+      'pin',
+      'preflight',
+    ],
   ].map((name) => [name, note(name)]),
 ) as unknown as Actions
 
@@ -58,6 +74,17 @@ test('up by itself: everything, compressed, with traffic, state kept', async () 
   await run('up')
   expect(ran[0]?.[1]).toMatchObject({ reset: false, traffic: true, profile: 'compressed' })
   expect(ran[0]?.[1]).not.toHaveProperty('regions')
+})
+
+test('pin and preflight, for the first environment or another one', async () => {
+  await run('pin')
+  await run('pin', '--environment', 'dev', '--next', 'alias/next', '--replace')
+  await run('preflight', 'aegis-dev-*-eu-west-1', 'aegis-dev-dns', '--environment', 'dev')
+  expect(ran).toEqual([
+    ['pin', { replace: false }],
+    ['pin', { environment: 'dev', next: 'alias/next', replace: true }],
+    ['preflight', { patterns: ['aegis-dev-*-eu-west-1', 'aegis-dev-dns'], environment: 'dev' }],
+  ])
 })
 
 test('the arguments of a call stay as written', async () => {

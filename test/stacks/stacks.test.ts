@@ -3,6 +3,7 @@ import { appSuite } from './suites/app.ts'
 import { bundleStoreSuite } from './suites/bundle-store.ts'
 import { collectorSuite } from './suites/collector.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
+import { deployRulesSuite } from './suites/deploy-rules.ts'
 import { dnsSuite } from './suites/dns.ts'
 import { drillDirectorSuite } from './suites/drill-director.ts'
 import { drillsSuite } from './suites/drills.ts'
@@ -19,12 +20,14 @@ import { orgGuardrailsSuite } from './suites/org-guardrails.ts'
 import { residencyStoreSuite } from './suites/residency-store.ts'
 import { routingSuite } from './suites/routing.ts'
 import { zoneSuite } from './suites/zone.ts'
-import { synthesize } from './synthesized.ts'
+import { synthesize, synthesizeOwn } from './synthesized.ts'
 
 // One synthesized app for every suite: synthesizing takes seconds, and jest shares nothing between files.
 const synthesized = synthesize()
 
 describe('the whole app', () => appSuite(synthesized))
+describe('rules of a deploy', () =>
+  deployRulesSuite(synthesized, synthesizeOwn(), synthesizeOwn({ documentsDir: 'demo', allowDemo: true })))
 describe('cdk-nag', () => nagSuite(synthesized))
 describe('dns', () => dnsSuite(synthesized))
 describe('keys', () => keysSuite(synthesized))

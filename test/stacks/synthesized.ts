@@ -1,10 +1,12 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { App } from 'aws-cdk-lib/core'
 import { deployment as input } from '../../config/deployment.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import type { Deployment, DeploymentInput } from '../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../config/trust.ts'
-import { addStacks } from '../../lib/aegis-app.ts'
+import { type AegisAppOptions, addStacks } from '../../lib/aegis-app.ts'
 import { addNagChecks } from '../../lib/nag/checks.ts'
 import { PLACEHOLDER_IMAGE_TAG } from '../../lib/placeholders.ts'
 
@@ -18,6 +20,9 @@ export interface Resource {
 
 export interface Template {
   Metadata?: Record<string, unknown>
+  Parameters?: Record<string, { Default?: unknown; AllowedValues?: unknown[] }>
+  Rules?: Record<string, { Assertions: { Assert: { 'Fn::Equals': [unknown, unknown] }; AssertDescription: string }[] }>
+  Outputs?: Record<string, { Value: unknown }>
   Resources: Record<string, Resource>
 }
 
@@ -29,11 +34,14 @@ export interface Synthesized {
 }
 
 /** Builds the app with the feature flags of cdk.json, as the CLI does, without synthesizing it. */
-export function buildApp(changed: Partial<DeploymentInput> = {}): { app: App; deployment: Deployment } {
+export function buildApp(
+  changed: Partial<DeploymentInput> = {},
+  pins: Partial<AegisAppOptions> = {},
+): { app: App; deployment: Deployment } {
   const app = new App({ context: cdkContext(), analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
   addNagChecks(app, deployment)
-  addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG })
+  addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG, ...pins })
   return { app, deployment }
 }
 
@@ -43,12 +51,32 @@ export function cdkContext(): Record<string, unknown> {
 }
 
 /** Synthesizes into a folder that is removed again. Takes seconds: share the result. */
-export function synthesize(changed: Partial<DeploymentInput> = {}): Synthesized {
-  const { app, deployment } = buildApp(changed)
+export function synthesize(changed: Partial<DeploymentInput> = {}, pins: Partial<AegisAppOptions> = {}): Synthesized {
+  const { app, deployment } = buildApp(changed, pins)
   const assembly = app.synth()
   const templates = new Map(assembly.stacks.map(({ stackName, template }) => [stackName, structuredClone(template) as Template]))
   rmSync(assembly.directory, { recursive: true, force: true })
   return { app, deployment, templates }
+}
+
+/** As an adopter's, with nothing left of the placeholders: other accounts, domain, documents and pins. */
+export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDir?: string; allowDemo?: boolean } = {}): Synthesized {
+  const folder = mkdtempSync(join(tmpdir(), 'aegis-own-documents-'))
+  writeFileSync(join(folder, 'tools.yaml'), '{}')
+  const accounts = { control: '210987654321', workload: '310987654321' }
+  const trustRoot = { keys: PLACEHOLDER_TRUST_ROOT.keys.map((key) => ({ ...key, kid: 'own' })) }
+  try {
+    return synthesize(
+      {
+        domain: 'aegis.corp',
+        documentsDir: documentsDir ?? folder,
+        environments: { prod: { accounts, hostedZoneId: 'Z0123456789ABC', allowDemo } },
+      },
+      { trustRoot, imageTag: 'v1' },
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
 }
 
 /** Every resource of a type in one template, with its logical id. */

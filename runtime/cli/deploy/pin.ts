@@ -73,7 +73,7 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
   const shown = written.map((path) => relative(join(configFolder, '..'), path)).join(' ')
   out(
     written.length === 0
-      ? 'nothing to write: everything was pinned already'
+      ? 'nothing to write'
       : `wrote ${shown}: look at them, then git add ${shown}, and commit`,
   )
   return missing.length === 0 ? EXIT.held : EXIT.failed
