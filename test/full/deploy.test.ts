@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { CreateAliasCommand, CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms'
+
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { writePointer } from '../../runtime/state/pointers.ts'
 import { type ForeignServer, startForeignServer } from './support/foreign-server.ts'
@@ -30,7 +32,19 @@ suite('a first deploy', () => {
       env: { BIND_HOST: '127.0.0.1', GATEWAY_PORT: String(port), IOT_MTLS_ENABLED: '0', SFTP_ENABLED: '0' },
     }))
     clone = mkdtempSync(join(tmpdir(), 'aegis-clone-'))
-    for (const part of ['bin', 'config', 'lib', 'runtime', 'scripts', 'demo', 'policies', 'cdk.json', 'package.json'])
+    for (const part of [
+      'bin',
+      'config',
+      'lib',
+      'runtime',
+      'scripts',
+      'demo',
+      'policies',
+      'cdk.json',
+      'package.json',
+      'package-lock.json',
+      '.npmrc',
+    ])
       cpSync(join(ROOT, part), join(clone, part), { recursive: true })
     for (const folder of ['config/pinned', 'config/trust']) rmSync(join(clone, folder), { recursive: true, force: true })
     symlinkSync(join(ROOT, 'node_modules'), join(clone, 'node_modules'))
@@ -69,7 +83,17 @@ suite('a first deploy', () => {
   const deploy = (...args: string[]) => run([process.execPath, 'scripts/deploy.ts', ...args, '--', '--require-approval', 'never'])
   const cdk = (args: readonly string[], account?: string) => run([join(ROOT, 'node_modules/.bin/cdk'), ...args, '--no-notices'], account)
 
-  const settings = () => ({ region: REGION, endpoint: emulator.url, credentials: { accessKeyId: WORKLOAD, secretAccessKey: 'x' } })
+  const settings = (account = WORKLOAD) => ({
+    ...{ region: REGION, endpoint: emulator.url, credentials: { accessKeyId: account, secretAccessKey: 'x' } },
+  })
+
+  /** What the control plane's stack has beside a network and a service, which the emulator cannot make. */
+  async function makeSigningKey(): Promise<void> {
+    const kms = new KMSClient(settings(CONTROL))
+    const { KeyMetadata } = await kms.send(new CreateKeyCommand({ KeySpec: 'ECC_NIST_P256', KeyUsage: 'SIGN_VERIFY' }))
+    await kms.send(new CreateAliasCommand({ AliasName: 'alias/aegis-prod-bundle-signing', TargetKeyId: KeyMetadata?.KeyId ?? '' }))
+    kms.destroy()
+  }
 
   test(
     'refuses accounts that are not bootstrapped, each with its command',
@@ -119,12 +143,13 @@ suite('a first deploy', () => {
 
   test(
     'pins what there is, stack by stack, and nothing twice',
-    () => {
+    async () => {
       const before = aegis('pin')
       expect(before.status).toBe(1)
       expect(before.text.match(/^not pinned: /gm)).toHaveLength(3)
       expect(before.text).toContain('nothing to write')
-      const deployed = deploy('aegis-prod-dns', 'aegis-prod-global-state', 'aegis-prod-control-plane')
+      await makeSigningKey()
+      const deployed = deploy('aegis-prod-dns', 'aegis-prod-global-state', `aegis-prod-bundle-store-${REGION}`)
       expect([deployed.status, deployed.status === 0 ? '' : deployed.text]).toEqual([0, ''])
       const { status, text } = aegis('pin')
       expect([status, text]).toEqual([0, expect.stringContaining('wrote config/trust/prod.json config/pinned/prod.json')])
@@ -157,7 +182,7 @@ suite('a first deploy', () => {
       const gateway = `aegis-prod-gateway-${REGION}`
       const first = aegis('preflight', gateway)
       expect(first.status).toBe(1)
-      for (const need of ['zone-eu', `network-${REGION}`, `residency-store-${REGION}`])
+      for (const need of ['zone-eu', 'control-plane', `network-${REGION}`, `residency-store-${REGION}`])
         expect(first.text).toContain(`${gateway} needs aegis-prod-${need}, which is not deployed: npm run deploy -- aegis-prod-${need}\n`)
       expect(first.text).not.toContain('aegis-prod-dns, which')
       const unpublished = `nothing is published for ${REGION}`
