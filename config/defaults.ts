@@ -48,6 +48,11 @@ export const defaults = {
     /** When, once somebody has enabled it: the first Tuesday of a month, in the morning of UTC. */
     schedule: 'cron(0 9 ? * TUE#1 *)',
   },
+  backup: {
+    keepDays: 35,
+    /** Every night. */
+    schedule: 'cron(0 3 ? * * *)',
+  },
   gateway: {
     cpu: 1024,
     memoryMiB: 2048,

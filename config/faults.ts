@@ -1,5 +1,5 @@
 import { capacityOf } from './capacity.ts'
-import type { Deployment, Resolved } from './schema.ts'
+import { type Deployment, type Resolved, switchedZones } from './schema.ts'
 
 /** What is wrong between the values of one environment: a line a fault, each with the path of the value. */
 export function deploymentFaults(deployment: Deployment): string[] {
@@ -12,6 +12,7 @@ export function deploymentFaults(deployment: Deployment): string[] {
     ...capacityFaults(deployment),
     ...nameFaults(deployment),
     ...replicaFaults(deployment),
+    ...optionFaults(deployment),
   ]
 }
 
@@ -50,7 +51,12 @@ function zoneFaults({ zones }: Deployment, id: string): string[] {
 }
 
 /** Names under the domain that are no zone's. */
-const TAKEN: Record<string, string> = { global: 'tenants with binding none', login: 'the issuer of operators', operators: 'the operators' }
+const TAKEN: Record<string, string> = {
+  global: 'tenants with binding none',
+  login: 'the issuer of operators',
+  operators: 'the operators',
+  discovery: 'the edge',
+}
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 /** ARNs and service names here are those of the `aws` partition. */
@@ -180,6 +186,33 @@ function replicaFaults(deployment: Deployment): string[] {
   return [
     `environments.${environment}.deployedReplicas: ${change} is more than one change of replicas; a global table takes one a deploy, so deploy them one by one`,
   ]
+}
+
+/** Longest name of a plan of ARC region switch. */
+const PLAN_NAME_MAX = 32
+
+/** What is wrong with what was switched on. */
+function optionFaults(deployment: Deployment): string[] {
+  const { name, environment, zones, backup, breakGlass, regionSwitch, accounts } = deployment
+  const faults: string[] = []
+  if (backup?.copyInZone && Object.values(zones).every(({ regions }) => regions.length < 2))
+    faults.push('backup.copyInZone: no zone has a second region, and a copy in another zone would export its data')
+  for (const [index, principal] of (breakGlass?.principals ?? []).entries())
+    if (principal.split(':')[4] === accounts.control)
+      faults.push(`breakGlass.principals.${index}: ${principal} is of the control account, which reads no data of tenants`)
+  if (regionSwitch === undefined) return faults
+  const switched = switchedZones(deployment)
+  if (switched.length === 0) faults.push('regionSwitch: no zone has a standby to switch to')
+  for (const zone of switched) {
+    const over = `${name}-${environment}-${zone}`.length - PLAN_NAME_MAX
+    if (over > 0)
+      faults.push(
+        `regionSwitch: ${name}-${environment}-${zone} is ${over} characters longer than a plan's name may be; shorten one of the three`,
+      )
+  }
+  for (const zone of Object.keys(regionSwitch.primaryHealthChecks))
+    if (!switched.includes(zone)) faults.push(`regionSwitch.primaryHealthChecks.${zone}: no zone of this name has a standby`)
+  return faults
 }
 
 function servingRegions({ zones }: Deployment): string[] {

@@ -21,6 +21,8 @@ export function publicNames(deployment: Deployment) {
     /** OpenID provider of the people who operate, and what their tokens must be for. Nobody's agent gets a token with either. */
     operatorIssuer: deployment.operatorIssuer ?? `https://login.${deployment.domain}`,
     operatorAudience: `https://operators.${deployment.domain}`,
+    /** Where the edge serves the issuers' keys and metadata, if there is one. */
+    discovery: `discovery.${deployment.domain}`,
   }
 }
 
@@ -93,6 +95,21 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     loadBalancer: `${prefix}-${region}`,
     /** The longest of all load balancer names: the schema checks this one. */
     operatorLoadBalancer: `${prefix}-${region}-op`,
+    /** Network Firewall of one availability zone, counted from 1. */
+    firewall: (az: number) => `${cell}-egress-${az}`,
+    /** Policy of the firewalls, and the beginning of the names of its rule groups. */
+    firewallPolicy: `${cell}-egress`,
+    /** CloudWatch log group of what the firewalls dropped. */
+    firewallLogs: `/${deployment.name}/${deployment.environment}/${region}/firewall`,
+    /** Vault of the backups of the regional tables. */
+    backupVault: `${cell}-backups`,
+    backupPlan: `${cell}-tables`,
+    /** Role with which AWS Backup reads the regional tables, and nothing else. */
+    backupRole: `${cell}-backup`,
+    /** Role that reads tables and audit records when nothing else does. */
+    breakGlassRole: `${cell}-break-glass`,
+    /** SSM parameter with the ARN of the data key, for who takes no alias. */
+    dataKeyParameter: `/${deployment.name}/${deployment.environment}/${region}/keys/data-key-arn`,
     cluster: cell,
     service: `${cell}-gateway`,
   }
@@ -143,6 +160,17 @@ export function directorNames(deployment: Deployment) {
   }
 }
 
+/** What there is once at the edge, for the issuers' public documents. */
+export function edgeNames(deployment: Deployment) {
+  const prefix = `${deployment.name}-${deployment.environment}`
+  return {
+    cachePolicy: `${prefix}-discovery`,
+    function: `${prefix}-discovery`,
+    /** Access logs. They name whoever fetched a document. */
+    logsBucket: `${prefix}-edge-logs-${deployment.accounts.workload}`,
+  }
+}
+
 /** What the regions of one zone share, and no other zone has. */
 export function zoneNames(deployment: Deployment, zone: string) {
   const prefix = `${deployment.name}-${deployment.environment}`
@@ -153,6 +181,9 @@ export function zoneNames(deployment: Deployment, zone: string) {
      * Secrets Manager would take them for the suffix that it adds to the ARN.
      */
     pseudonymSecret: `${prefix}-zone-${zone}-pseudonym-key`,
+    /** Plan of ARC region switch, at most 32 characters. Its role has the same name and a suffix. */
+    regionSwitch: `${prefix}-${zone}`,
+    regionSwitchRole: `${prefix}-${zone}-region-switch`,
   }
 }
 
@@ -199,5 +230,6 @@ export function stackNames(deployment: Deployment) {
     drillDirector: `${prefix}-drill-director`,
     observability: (region: string) => `${prefix}-observability-${region}`,
     orgGuardrails: `${prefix}-org-guardrails`,
+    edge: `${prefix}-edge`,
   }
 }

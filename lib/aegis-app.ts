@@ -9,6 +9,7 @@ import { ControlPlaneStack } from './stacks/control-plane.ts'
 import { DnsStack } from './stacks/dns.ts'
 import { DrillDirectorStack } from './stacks/drill-director.ts'
 import { DrillsStack } from './stacks/drills.ts'
+import { EdgeStack } from './stacks/edge.ts'
 import { GatewayStack } from './stacks/gateway.ts'
 import { GlobalStateStack } from './stacks/global-state.ts'
 import { KeysStack } from './stacks/keys.ts'
@@ -59,7 +60,13 @@ export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAp
   if (deployment.organization !== undefined) new OrgGuardrailsStack(app, deployment)
   const routing = new RoutingStack(app, deployment)
   if (dns !== undefined) routing.addStackDependency(dns)
+  if (deployment.edge !== undefined) addEdge(app, deployment, dns)
   addDeployRules(app, deployment)
+}
+
+function addEdge(app: App, deployment: Deployment, dns: DnsStack | undefined): void {
+  const edge = new EdgeStack(app, deployment)
+  if (dns !== undefined) edge.addStackDependency(dns)
 }
 
 /** The regional record and the certificate are written by the gateway stack, which must be in the account of the hosted zone. */

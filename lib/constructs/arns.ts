@@ -17,3 +17,6 @@ export const keysArn = (region: string, account: string) => `arn:aws:kms:${regio
 export const alarmArn = (region: string, account: string, alarm: string) => `arn:aws:cloudwatch:${region}:${account}:alarm:${alarm}`
 export const parameterArn = (region: string, account: string, parameter: string) => `arn:aws:ssm:${region}:${account}:parameter${parameter}`
 export const topicArn = (region: string, account: string, topic: string) => `arn:aws:sns:${region}:${account}:${topic}`
+export const backupVaultArn = (region: string, account: string, vault: string) =>
+  `arn:aws:backup:${region}:${account}:backup-vault:${vault}`
+export const hostedZoneArn = (hostedZoneId: string) => `arn:aws:route53:::hostedzone/${hostedZoneId}`

@@ -36,6 +36,7 @@ export interface CellEndpointsProps {
  */
 export class CellEndpoints extends Construct {
   readonly dynamodbEndpointId: string
+  readonly s3EndpointId: string
 
   constructor(scope: Construct, id: string, { deployment, region, zone, vpc, vpcCidr }: CellEndpointsProps) {
     super(scope, id)
@@ -50,6 +51,9 @@ export class CellEndpoints extends Construct {
       })
 
     const s3 = new GatewayVpcEndpoint(this, 'S3', { vpc, service: GatewayVpcEndpointAwsService.S3 })
+    // The id that it has had from the start. Two S3 endpoints cannot share a route table, so replacing this one would fail half way.
+    pinLogicalId(s3, 'EndpointsS332DF97CF')
+    this.s3EndpointId = s3.vpcEndpointId
     s3.addToPolicy(own(['s3:GetObject'], bundleObjectArns(names.bundleBucket)))
     s3.addToPolicy(own(['s3:PutObject'], [`${bucketArn(names.auditBucket)}/*`]))
     s3.addToPolicy(own(['s3:PutObject', 's3:GetObject'], [inputObjectsArn(names.inputsBucket)]))

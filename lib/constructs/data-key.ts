@@ -10,6 +10,11 @@ export interface DataKeyProps {
   readonly aliasName: string
   readonly description: string
   readonly region: string
+  /**
+   * Whether AWS Backup may use the key too, for its vault of this region.
+   * @default false
+   */
+  readonly backups?: boolean
 }
 
 /** What a principal needs of the data key to read and write an encrypted table or bucket. The service calls on its behalf. */
@@ -33,14 +38,18 @@ const STORES = ['dynamodb', 's3', 'secretsmanager']
 export class DataKey extends Construct {
   readonly key: Key
 
-  constructor(scope: Construct, id: string, { aliasName, description, region }: DataKeyProps) {
+  constructor(scope: Construct, id: string, { aliasName, description, region, backups = false }: DataKeyProps) {
     super(scope, id)
     const throughServices = new PolicyStatement({
       sid: 'UseThroughThisRegionsStores',
       principals: [new AccountRootPrincipal()],
       actions: [...DATA_KEY_ACTIONS, 'kms:CreateGrant'],
       resources: ['*'],
-      conditions: { StringEquals: { 'kms:ViaService': STORES.map((service) => `${service}.${region}.amazonaws.com`) } },
+      conditions: {
+        StringEquals: {
+          'kms:ViaService': [...STORES, ...(backups ? ['backup'] : [])].map((service) => `${service}.${region}.amazonaws.com`),
+        },
+      },
     })
     this.key = new Key(this, 'Key', {
       description,

@@ -13,3 +13,8 @@ export function namedRole(account: string, roleArn: string): PrincipalBase {
 export function unlessRole(...roleArns: string[]) {
   return { ArnNotEquals: { 'aws:PrincipalArn': roleArns } }
 }
+
+/** Condition of a Deny that spares what comes through this endpoint. With `unlessRole` beside it, either spares. */
+export function unlessThrough(endpointId: string) {
+  return { StringNotEquals: { 'aws:SourceVpce': endpointId } }
+}

@@ -4,7 +4,7 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { bucketArn } from './arns.ts'
 import { pinLogicalId } from './logical-id.ts'
-import { unlessRole } from './named-principal.ts'
+import { unlessRole, unlessThrough } from './named-principal.ts'
 
 /** A versioned bucket that nobody outside reaches, over TLS 1.2 or later only, kept when its stack goes. `bucketName` is a literal. */
 export function privateBucket(scope: Construct, logicalId: string, props: BucketProps & { readonly bucketName: string }): Bucket {
@@ -36,6 +36,24 @@ export function denyObjectsUnlessRole(
     actions: [...actions],
     resources: [`${bucketArn(bucketName)}/*`],
     conditions: unlessRole(...roleArns),
+  })
+}
+
+/** Denies actions on every object of a bucket to whatever does not come through an endpoint, the roles named by ARN spared. */
+export function denyObjectsPastEndpoint(
+  bucketName: string,
+  sid: string,
+  actions: readonly string[],
+  endpointId: string,
+  roleArns: readonly string[] = [],
+): PolicyStatement {
+  return new PolicyStatement({
+    sid,
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: [...actions],
+    resources: [`${bucketArn(bucketName)}/*`],
+    conditions: { ...unlessThrough(endpointId), ...(roleArns.length > 0 && unlessRole(...roleArns)) },
   })
 }
 

@@ -7,6 +7,7 @@ import type { Rule } from './rule.ts'
 import { backupStaysInRegion } from './rules/backup-stays-in-region.ts'
 import { bucketIsNotReplicated } from './rules/bucket-is-not-replicated.ts'
 import { dataStaysInRegion } from './rules/data-stays-in-region.ts'
+import { edgeServesDocumentsAlone } from './rules/edge-serves-documents-alone.ts'
 import { endpointStaysInRegion } from './rules/endpoint-stays-in-region.ts'
 import { experimentHasStopAlarm } from './rules/experiment-has-stop-alarm.ts'
 import { exporterStaysInRegion } from './rules/exporter-stays-in-region.ts'
@@ -32,6 +33,7 @@ export const RULES: readonly Rule[] = [
   bucketIsNotReplicated,
   backupStaysInRegion,
   endpointStaysInRegion,
+  edgeServesDocumentsAlone,
   exporterStaysInRegion,
   zoneNameStaysInZone,
   recordHasShortTtl,

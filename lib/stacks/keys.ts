@@ -7,6 +7,7 @@ import { roleArn } from '../constructs/arns.ts'
 import { DataKey } from '../constructs/data-key.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
 import { namedRole } from '../constructs/named-principal.ts'
+import { writeParameter } from '../constructs/network-parameter.ts'
 import { SigningKey } from '../constructs/signing-key.ts'
 import { acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 
@@ -24,7 +25,10 @@ export class KeysStack extends Stack {
     const gatewayRoleArn = roleArn(env.account, names.gatewayRole)
     const dataProtectionRoleArn = roleArn(env.account, names.dataProtectionRole)
 
-    new DataKey(this, 'Data', { aliasName: names.dataKey, description: `Aegis data of ${region}`, region })
+    const backups = deployment.backup !== undefined
+    const data = new DataKey(this, 'Data', { aliasName: names.dataKey, description: `Aegis data of ${region}`, region, backups })
+    // A vault takes the ARN of its key and no alias (AWS Backup API reference, "CreateBackupVault").
+    if (backups) writeParameter(this, names.dataKeyParameter, data.key.keyArn)
     for (const purpose of SIGNING_KEYS) {
       const { key } = new SigningKey(this, LOGICAL_IDS[purpose], {
         aliasName: names.signingKey(purpose),

@@ -1,4 +1,4 @@
-import { FlowLogDestination, FlowLogTrafficType, IpAddresses, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2'
+import { FlowLogDestination, FlowLogTrafficType, IpAddresses, type Subnet, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Fn, RemovalPolicy, Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
@@ -7,6 +7,7 @@ import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { CellEndpoints } from '../constructs/cell-endpoints.ts'
 import { DnsFirewall } from '../constructs/dns-firewall.ts'
 import { pinLogicalId } from '../constructs/logical-id.ts'
+import { NetworkFirewall } from '../constructs/network-firewall.ts'
 import { writeParameter } from '../constructs/network-parameter.ts'
 import { toolHosts } from '../constructs/tool-hosts.ts'
 import { acknowledge, acknowledgeOwnPolicy, inStandards } from '../nag/acknowledge.ts'
@@ -41,8 +42,8 @@ export class NetworkStack extends Stack {
       maxAzs: deployment.azCount,
       // Address space of the zones not used yet: to use one later moves no subnet.
       reservedAzs: AZ_COUNT_MAX - deployment.azCount,
-      // A NAT gateway a zone: sharing one would tie every zone's egress to one of them.
-      natGateways: deployment.azCount,
+      // A NAT gateway a zone: sharing one would tie every zone's egress to one of them. Behind a firewall they are elsewhere.
+      natGateways: deployment.network.firewall ? 0 : deployment.azCount,
       subnetConfiguration: [
         { name: 'public', subnetType: SubnetType.PUBLIC, cidrMask: 24, mapPublicIpOnLaunch: false },
         { name: 'private', subnetType: SubnetType.PRIVATE_WITH_EGRESS, cidrMask: 20 },
@@ -72,10 +73,12 @@ export class NetworkStack extends Stack {
     })
     acknowledgeOwnPolicy(flowLog)
     acknowledgeOpenness(vpc)
+    if (deployment.network.firewall) inspectEgress(this, cell, vpc)
     const endpoints = new CellEndpoints(this, 'Endpoints', { ...cell, vpc, vpcCidr: VPC_CIDR })
 
     writeParameter(this, names.networkParameter('vpc-id'), vpc.vpcId)
     writeParameter(this, names.networkParameter('dynamodb-endpoint-id'), endpoints.dynamodbEndpointId)
+    writeParameter(this, names.networkParameter('s3-endpoint-id'), endpoints.s3EndpointId)
     vpc.publicSubnets.forEach(({ subnetId }, index) => {
       writeParameter(this, names.networkParameter(`public-subnet-${index + 1}`), subnetId)
     })
@@ -88,6 +91,34 @@ export class NetworkStack extends Stack {
   override get availabilityZones(): string[] {
     return Array.from({ length: AZ_COUNT_MAX }, (_, index) => Fn.select(index, Fn.getAzs()))
   }
+}
+
+/** Network Firewall before NAT, for the same hosts as the DNS firewall. */
+function inspectEgress(stack: Stack, cell: Cell, vpc: Vpc): void {
+  const names = cellNames(cell.deployment, cell.region, cell.zone)
+  const logGroup = new LogGroup(stack, 'FirewallLogs', {
+    logGroupName: names.firewallLogs,
+    retention: RetentionDays.THREE_MONTHS,
+    removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+  })
+  acknowledge(
+    logGroup,
+    inStandards({
+      CloudWatchLogGroupEncrypted:
+        "addresses and host names, encrypted by CloudWatch's own key; the data key is usable through the stores alone",
+    }),
+  )
+  new NetworkFirewall(stack, 'Firewall', {
+    vpc,
+    vpcCidr: VPC_CIDR,
+    subnets: vpc.privateSubnets as Subnet[],
+    internetGatewayId: vpc.internetGatewayId ?? '',
+    internetConnected: vpc.node.findChild('VPCGW'),
+    name: names.firewallPolicy,
+    firewallName: names.firewall,
+    hosts: allowedHosts(cell),
+    logGroup,
+  })
 }
 
 /** What tasks of a region may resolve: tools, the operators' OpenID provider, AWS by its own names, and what the deployment adds. */

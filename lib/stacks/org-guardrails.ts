@@ -5,6 +5,7 @@ import { REGIONAL_TABLES, stackNames } from '../../config/names.ts'
 import { ConfigError } from '../../config/resolve.ts'
 import { type Deployment, regionsOf, watchingRegions } from '../../config/schema.ts'
 import { stackProps } from '../cell.ts'
+import { EDGE_REGION } from './edge.ts'
 
 /**
  * What the organization denies to whole accounts, whatever a role or a resource in them allows: regions that nobody uses, copies of residency
@@ -81,7 +82,9 @@ export const GLOBAL_SERVICES = [
 const CONTROL_TOWER = 'arn:aws:iam::*:role/AWSControlTowerExecution'
 
 function regionDeny(deployment: Deployment) {
-  const regions = new Set([...regionsOf(deployment).map(({ region }) => region), deployment.routingRegion, ...watchingRegions(deployment)])
+  const edge = deployment.edge === undefined ? [] : [EDGE_REGION]
+  const serving = regionsOf(deployment).map(({ region }) => region)
+  const regions = new Set([...serving, deployment.routingRegion, ...watchingRegions(deployment), ...edge])
   return {
     Sid: 'DenyOtherRegions',
     Effect: 'Deny',

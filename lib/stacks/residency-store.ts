@@ -6,8 +6,10 @@ import type { Construct } from 'constructs'
 import { cellNames, REGIONAL_TABLES, type RegionalTable, stackNames } from '../../config/names.ts'
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
 import { bucketArn, roleArn, tableArn } from '../constructs/arns.ts'
+import { BreakGlassRole } from '../constructs/break-glass-role.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
-import { denyLockBypass, denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
+import { denyLockBypass, denyObjectsPastEndpoint, denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
+import { RegionBackup } from '../constructs/region-backup.ts'
 import { ResidencyTable } from '../constructs/residency-table.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 
@@ -37,6 +39,7 @@ export class ResidencyStoreStack extends Stack {
     const gatewayRoleArn = roleArn(env.account, names.gatewayRole)
     // Read when this stack is deployed: whoever replaces the endpoint deploys this stack after it, or the gateway is locked out.
     const endpointId = readParameter(names.networkParameter('dynamodb-endpoint-id'))
+    const breakGlassRoleArn = deployment.breakGlass && roleArn(env.account, names.breakGlassRole)
     const key = Alias.fromAliasName(this, 'DataKey', names.dataKey)
     for (const purpose of REGIONAL_TABLES) {
       new ResidencyTable(this, LOGICAL_IDS[purpose], {
@@ -47,11 +50,17 @@ export class ResidencyStoreStack extends Stack {
         endpointId,
         logicalId: LOGICAL_IDS[purpose],
         forgets: FORGETTING.includes(purpose),
+        ...(breakGlassRoleArn !== undefined && { breakGlassRoleArn }),
       })
     }
     const accessLogs = accessLogsBucket(this, names.accessLogsBucket, env.account)
-    auditBucket(this, names.auditBucket, { key, gatewayRoleArn, accessLogs, retentionDays: deployment.auditRetentionDays })
-    inputsBucket(this, names.inputsBucket, { key, gatewayRoleArn, accessLogs, retentionDays: deployment.inputsRetentionDays })
+    const s3EndpointId = readParameter(names.networkParameter('s3-endpoint-id'))
+    const regional = { key, gatewayRoleArn, accessLogs, endpointId: s3EndpointId }
+    const auditReaders = breakGlassRoleArn === undefined ? [] : [breakGlassRoleArn]
+    auditBucket(this, names.auditBucket, { ...regional, retentionDays: deployment.auditRetentionDays, readers: auditReaders })
+    inputsBucket(this, names.inputsBucket, { ...regional, retentionDays: deployment.inputsRetentionDays })
+    if (deployment.breakGlass !== undefined) new BreakGlassRole(this, 'BreakGlass', { cell, ...deployment.breakGlass })
+    if (deployment.backup !== undefined) new RegionBackup(this, 'Backup', { cell, ...deployment.backup })
   }
 }
 
@@ -84,14 +93,23 @@ interface RegionalBucketProps {
   readonly key: IKey
   readonly gatewayRoleArn: string
   readonly accessLogs: Bucket
+  /** Id of the region's S3 gateway endpoint. */
+  readonly endpointId: string
   readonly retentionDays: number
 }
 
+const READ_OBJECTS = ['s3:GetObject', 's3:GetObjectVersion']
+
 /**
- * Records that nobody can alter or delete before their time. Governance mode, so that a first deployment can still be taken down, but
+ * Records that nobody can alter or delete before their time, written through the region's endpoint, and read by named roles alone: a
+ * gateway, which has no right to, and the break-glass role, where there is one. Governance mode, so that a first deployment can still be taken down, but
  * the policy denies the bypass to everybody: lifting the lock takes a change of this policy, which CloudTrail shows.
  */
-function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn, accessLogs, retentionDays }: RegionalBucketProps): void {
+function auditBucket(
+  scope: Construct,
+  bucketName: string,
+  { key, gatewayRoleArn, accessLogs, endpointId, retentionDays, readers }: RegionalBucketProps & { readonly readers: readonly string[] },
+): void {
   const bucket = privateBucket(scope, 'AuditBucket', {
     bucketName,
     encryption: BucketEncryption.KMS,
@@ -103,6 +121,9 @@ function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn
     serverAccessLogsPrefix: 'audit-bucket/',
   })
   bucket.addToResourcePolicy(denyObjectsUnlessRole(bucketName, 'OnlyGatewayWrites', ['s3:PutObject'], [gatewayRoleArn]))
+  bucket.addToResourcePolicy(denyObjectsUnlessRole(bucketName, 'OnlyNamedRolesRead', READ_OBJECTS, [gatewayRoleArn, ...readers]))
+  bucket.addToResourcePolicy(denyObjectsPastEndpoint(bucketName, 'WritesComeThroughTheEndpoint', ['s3:PutObject'], endpointId))
+  bucket.addToResourcePolicy(denyObjectsPastEndpoint(bucketName, 'ReadsComeThroughTheEndpoint', READ_OBJECTS, endpointId, readers))
   bucket.addToResourcePolicy(denyLockBypass(bucketName))
   acknowledge(
     bucket,
@@ -116,7 +137,11 @@ function auditBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn
  * What policy was asked: arguments of calls, which the gateways seal before they put them, so that whoever reads the bucket reads nothing.
  * Not versioned, unlike the rest: what has expired must be gone, and nothing here is evidence.
  */
-function inputsBucket(scope: Construct, bucketName: string, { key, gatewayRoleArn, accessLogs, retentionDays }: RegionalBucketProps): void {
+function inputsBucket(
+  scope: Construct,
+  bucketName: string,
+  { key, gatewayRoleArn, accessLogs, endpointId, retentionDays }: RegionalBucketProps,
+): void {
   const bucket = privateBucket(scope, 'InputsBucket', {
     bucketName,
     versioned: false,
@@ -127,14 +152,9 @@ function inputsBucket(scope: Construct, bucketName: string, { key, gatewayRoleAr
     serverAccessLogsBucket: accessLogs,
     serverAccessLogsPrefix: 'inputs-bucket/',
   })
-  bucket.addToResourcePolicy(
-    denyObjectsUnlessRole(
-      bucketName,
-      'OnlyGatewayReadsAndWrites',
-      ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
-      [gatewayRoleArn],
-    ),
-  )
+  const actions = [...READ_OBJECTS, 's3:PutObject']
+  bucket.addToResourcePolicy(denyObjectsUnlessRole(bucketName, 'OnlyGatewayReadsAndWrites', actions, [gatewayRoleArn]))
+  bucket.addToResourcePolicy(denyObjectsPastEndpoint(bucketName, 'OnlyThroughTheEndpoint', actions, endpointId))
   acknowledge(
     bucket,
     inStandards({

@@ -1,9 +1,10 @@
 import { Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { stackNames } from '../../config/names.ts'
-import type { Deployment } from '../../config/schema.ts'
+import { type Deployment, switchedZones } from '../../config/schema.ts'
 import { stackProps } from '../cell.ts'
 import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
+import { RegionSwitch } from '../constructs/region-switch.ts'
 import { ZoneRouting } from '../constructs/zone-routing.ts'
 import { markPlaceholders } from '../placeholders.ts'
 
@@ -15,7 +16,10 @@ export class RoutingStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.workload, region: deployment.routingRegion }
     super(scope, stackNames(deployment).routing, stackProps({ deployment }, env, 'routing', { protect: false }))
-    new ZoneRouting(this, 'Routing', { deployment, hostedZone: hostedZoneOf(this, deployment) })
+    const hostedZone = hostedZoneOf(this, deployment)
+    new ZoneRouting(this, 'Routing', { deployment, hostedZone })
+    for (const zone of switchedZones(deployment))
+      new RegionSwitch(this, `Switch-${zone}`, { deployment, zone, hostedZoneId: hostedZone.hostedZoneId, region: env.region })
     markPlaceholders(this, hostedZonePlaceholders(deployment))
   }
 }

@@ -11,6 +11,7 @@ const MAY_NAME_REGIONS: Readonly<Record<string, string>> = {
   'AWS::CloudWatch::Alarm': 'watches numbers',
   'AWS::CloudWatch::CompositeAlarm': 'watches alarms',
   'AWS::Synthetics::Canary': 'asks public names from outside, as any client does, and has no data to take along',
+  'AWS::CloudFront::': 'leads to public documents of every region; that it leads to nothing else is a rule of its own',
   'AWS::Budgets::': 'counts money by region',
   'AWS::CE::': 'counts money by region',
   'AWS::Organizations::Policy': 'forbids regions, and has to say which',

@@ -38,7 +38,9 @@ function isRegional(text: string, { place: { region } }: Resource): boolean {
   // A resource of this very stack, or something in it.
   if (text.startsWith('<AWS::')) return true
   if (!text.startsWith('arn:')) return false
-  const [, , , regionOfArn = '', , ...name] = text.split(':')
+  const [, , service, regionOfArn = '', , ...name] = text.split(':')
+  // An inference profile is of this region, and the models that it calls are wherever it likes.
+  if (service === 'bedrock' && /^(application-)?inference-profile\//.test(name.join(':'))) return false
   // Buckets and roles have no region in their ARN, so their names carry it.
   return regionOfArn === region || (regionOfArn === '' && regionsIn(name.join(':')).join() === region)
 }

@@ -18,8 +18,33 @@ export function readHostedZones(resources: Resource[]): HostedZone[] {
   })
 }
 
+/**
+ * Endpoint checks, and those that are healthy when one endpoint check is and nobody has switched away by a region switch plan: a check with
+ * a literal id, which the plan made and no template holds. The fabric has no plans, so nobody has.
+ */
 export function readHealthChecks(resources: Resource[]): HealthCheck[] {
-  return ofType(resources, 'AWS::Route53::HealthCheck').map((resource) => {
+  const all = ofType(resources, 'AWS::Route53::HealthCheck')
+  const calculated = all.filter((resource) => typeOf(resource) === 'CALCULATED')
+  const endpoints = readEndpointChecks(all.filter((resource) => !calculated.includes(resource)))
+  return [...endpoints, ...calculated.map((resource) => readSwitchedCheck(resource, endpoints))]
+}
+
+const typeOf = ({ properties }: Resource) => (properties.HealthCheckConfig as { Type?: unknown } | undefined)?.Type
+
+function readSwitchedCheck(resource: Resource, endpoints: readonly HealthCheck[]): HealthCheck {
+  const { HealthCheckConfig: config } = parseProperties(resource, switchedShape, { closed: true })
+  const [endpoint, ...others] = endpoints.filter(({ id }) => config.ChildHealthChecks.includes(id))
+  if (endpoint === undefined || others.length > 0 || config.HealthThreshold !== config.ChildHealthChecks.length)
+    throw new TemplateError(
+      where(resource, 'HealthCheckConfig'),
+      'only a check of one endpoint and the checks of region switch plans is read, all of which must be healthy',
+      'refer to one endpoint check of the same stack, and set the threshold to the number of checks',
+    )
+  return { ...endpoint, id: physicalId(resource.stack, resource.logicalId), origin: originOf(resource) }
+}
+
+function readEndpointChecks(resources: Resource[]): HealthCheck[] {
+  return resources.map((resource) => {
     const { HealthCheckConfig: config } = parseProperties(resource, healthCheckShape, { closed: true })
     return {
       id: physicalId(resource.stack, resource.logicalId),
@@ -45,9 +70,19 @@ export function readRecords(resources: Resource[], known: Known): RecordSet[] {
   const group = resources.find(({ type }) => type === 'AWS::Route53::RecordSetGroup')
   if (group !== undefined)
     throw new TemplateError(where(group, 'RecordSets'), 'record set groups are not read', 'write each record as an AWS::Route53::RecordSet')
-  const records = ofType(resources, 'AWS::Route53::RecordSet').map((resource) => readRecord(resource, known))
+  const records = ofType(resources, 'AWS::Route53::RecordSet')
+    .filter((resource) => !leadsToEdge(resource, resources))
+    .map((resource) => readRecord(resource, known))
   refuseMixedGroups(records)
   return records
+}
+
+/** Aliases to CloudFront are left out: the fabric has no edge, and no call passes there. */
+function leadsToEdge({ properties, stack }: Resource, resources: Resource[]): boolean {
+  const { AliasTarget } = properties as { AliasTarget?: { DNSName?: { 'Fn::GetAtt'?: unknown } } }
+  const attribute = AliasTarget?.DNSName?.['Fn::GetAtt']
+  const target = Array.isArray(attribute) ? attribute[0] : undefined
+  return resources.some((other) => other.type === 'AWS::CloudFront::Distribution' && other.stack === stack && other.logicalId === target)
 }
 
 function readRecord(resource: Resource, known: Known): RecordSet {
@@ -162,10 +197,19 @@ function refuseMixedGroups(records: RecordSet[]): void {
   }
 }
 
+const switchedShape = {
+  HealthCheckTags: z.unknown().optional(),
+  HealthCheckConfig: z.strictObject({
+    Type: z.literal('CALCULATED'),
+    ChildHealthChecks: z.array(z.string()).min(1),
+    HealthThreshold: cfnNumber,
+  }),
+}
+
 const healthCheckShape = {
   HealthCheckTags: z.unknown().optional(),
   HealthCheckConfig: z.strictObject({
-    Type: z.enum(['HTTP', 'HTTPS'], 'only HTTP and HTTPS endpoint checks are emulated, no calculated, alarm, TCP or string-match checks'),
+    Type: z.enum(['HTTP', 'HTTPS'], 'only HTTP and HTTPS endpoint checks are emulated, no alarm, TCP or string-match checks'),
     FullyQualifiedDomainName: cfnName,
     Port: cfnNumber.optional(),
     ResourcePath: z.string().startsWith('/').default('/'),
