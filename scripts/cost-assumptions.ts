@@ -58,6 +58,8 @@ export const ASSUMPTIONS = {
   },
   dnsQueriesPerCall: { value: 0.01, unit: 'queries', why: 'resolvers keep an answer for the TTL' },
   crossAzShare: { value: 0.5, unit: 'of bytes between load balancer and gateways', why: 'two zones, and the load balancer sends to both' },
+  edgeFetchesPerSecond: { value: 1, unit: 'documents/s in all', why: 'who checks signatures fetches the keys about once a minute' },
+  kbPerEdgeFetch: { value: 2, unit: 'KB', why: "the keys of a zone's regions" },
   drillMinutes: { value: 8, unit: 'minutes a month in each region', why: 'one drill a month' },
 } as const satisfies Record<string, Assumption>
 

@@ -122,7 +122,7 @@ function chargesOf({ Type, Properties = {} }: CostedResource, around: Around): C
 
 /** Types that cost nothing by themselves, or whose use is counted with another type. */
 const FREE =
-  /^(AWS::(IAM|CDK|Budgets|CE|Organizations|Scheduler|ApplicationAutoScaling)::.*|AWS::EC2::(VPC|Subnet|SubnetRouteTableAssociation|RouteTable|Route|InternetGateway|VPCGatewayAttachment|SecurityGroup|SecurityGroupIngress|SecurityGroupEgress|FlowLog|NetworkAcl.*|PrefixList)|AWS::ECS::TaskDefinition|AWS::ElasticLoadBalancingV2::(Listener.*|TargetGroup)|AWS::CertificateManager::Certificate|AWS::KMS::Alias|AWS::S3::BucketPolicy|AWS::SSM::(Parameter|Document)|AWS::SNS::.*|AWS::SecretsManager::ResourcePolicy|AWS::Logs::ResourcePolicy|AWS::Route53::(RecordSet|RecordSetGroup)|AWS::WAFv2::(WebACLAssociation|LoggingConfiguration)|AWS::Route53Resolver::Firewall(Config|RuleGroup|RuleGroupAssociation)|AWS::NetworkFirewall::(FirewallPolicy|RuleGroup|LoggingConfiguration)|AWS::ServiceDiscovery::.*)$/
+  /^(AWS::(IAM|CDK|Budgets|CE|Organizations|Scheduler|ApplicationAutoScaling)::.*|AWS::EC2::(VPC|Subnet|SubnetRouteTableAssociation|RouteTable|Route|InternetGateway|VPCGatewayAttachment|SecurityGroup|SecurityGroupIngress|SecurityGroupEgress|FlowLog|NetworkAcl.*|PrefixList)|AWS::ECS::TaskDefinition|AWS::ElasticLoadBalancingV2::(Listener.*|TargetGroup)|AWS::CertificateManager::Certificate|AWS::KMS::Alias|AWS::S3::BucketPolicy|AWS::SSM::(Parameter|Document)|AWS::SNS::.*|AWS::SecretsManager::ResourcePolicy|AWS::Logs::ResourcePolicy|AWS::Route53::(RecordSet|RecordSetGroup)|AWS::WAFv2::(WebACLAssociation|LoggingConfiguration)|AWS::Route53Resolver::Firewall(Config|RuleGroup|RuleGroupAssociation)|AWS::NetworkFirewall::(FirewallPolicy|RuleGroup|LoggingConfiguration)|AWS::ServiceDiscovery::.*|AWS::Backup::(BackupVault|BackupSelection)|AWS::CloudFront::(CachePolicy|Function))$/
 
 const CHARGES: Readonly<Record<string, Charges>> = {
   'AWS::ECS::Cluster': ({ ClusterSettings = [] }, { assumptions: a }) =>
@@ -175,9 +175,18 @@ const CHARGES: Readonly<Record<string, Charges>> = {
   'AWS::EC2::EIP': () => [{ item: 'public-ipv4-hour', quantity: HOURS }],
   'AWS::EC2::VPCEndpoint': ({ VpcEndpointType, SubnetIds = [] }) =>
     VpcEndpointType === 'Interface' ? [{ item: 'endpoint-az-hour', quantity: SubnetIds.length * HOURS }] : [],
-  'AWS::NetworkFirewall::Firewall': ({ SubnetMappings = [] }) => [
-    { item: 'network-firewall-hour', quantity: SubnetMappings.length * HOURS },
-  ],
+  'AWS::NetworkFirewall::Firewall': ({ SubnetMappings = [] }, { cell, resources, assumptions: a }) => {
+    const firewalls = resources.filter(({ Type }) => Type === 'AWS::NetworkFirewall::Firewall').length
+    const gb = (cell.calls * a.forwardedShare * a.kbForwarded * GB_OF_KB) / firewalls
+    return [
+      {
+        item: 'network-firewall-hour',
+        quantity: SubnetMappings.length * HOURS,
+        why: 'AWS waives NAT hours beside it, which is not counted here',
+      },
+      { item: 'network-firewall-gb', quantity: gb, perCall: true, why: 'forwardedShare, kbForwarded' },
+    ]
+  },
   'AWS::Route53Resolver::FirewallDomainList': ({ Domains = [] }) => [{ item: 'dns-firewall-domain-month', quantity: Domains.length }],
 
   'AWS::KMS::Key': ({ KeySpec }, { cell, assumptions: a, resources }) => {
@@ -232,6 +241,30 @@ const CHARGES: Readonly<Record<string, Charges>> = {
     { item: 'health-check-month', quantity: 1 },
     { item: 'health-check-option-month', quantity: Number(/^HTTPS/.test(check.Type)) + Number(check.RequestInterval === 10) },
   ],
+  'AWS::ARCRegionSwitch::Plan': () => [{ item: 'region-switch-plan-month', quantity: 1 }],
+  'AWS::Backup::BackupPlan': ({ BackupPlan }, { assumptions: a }) =>
+    // Each backup of a table is a whole one. One a day is counted, whatever the schedule.
+    (BackupPlan?.BackupPlanRule ?? []).flatMap(
+      ({ Lifecycle, CopyActions = [] }: Record<string, { DeleteAfterDays?: number }[] & { DeleteAfterDays?: number }>) => [
+        { item: 'backup-gb-month', quantity: (Lifecycle?.DeleteAfterDays ?? 0) * a.tableGb, why: 'tableGb, one backup a day' },
+        ...[...CopyActions].flatMap(() => [
+          {
+            item: 'backup-gb-month',
+            quantity: (Lifecycle?.DeleteAfterDays ?? 0) * a.tableGb,
+            why: 'the copy in the zone, at the price of this region',
+          },
+          { item: 'data-cross-region-gb', quantity: (HOURS / 24) * a.tableGb, why: 'the copy in the zone' },
+        ]),
+      ],
+    ),
+  'AWS::CloudFront::Distribution': (_distribution, { assumptions: a }) => {
+    const fetches = a.edgeFetchesPerSecond * SECONDS
+    return [
+      { item: 'cloudfront-requests-10k', quantity: fetches / 10_000, why: 'edgeFetchesPerSecond' },
+      { item: 'cloudfront-gb', quantity: fetches * a.kbPerEdgeFetch * GB_OF_KB, why: 'edgeFetchesPerSecond, kbPerEdgeFetch' },
+      { item: 'cloudfront-function-million', quantity: fetches / 1e6, why: 'edgeFetchesPerSecond' },
+    ]
+  },
   'AWS::FIS::ExperimentTemplate': ({ Tags }, { assumptions: a }) =>
     // One of a region's drills is run a month, and the longest is counted.
     Tags?.['aegis:drill'] === 'region-isolation' ? [{ item: 'fis-action-minute', quantity: a.drillMinutes, why: 'drillMinutes' }] : [],

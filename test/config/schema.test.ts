@@ -1,7 +1,7 @@
 import { deployment as input } from '../../config/deployment.ts'
 import { cellNames } from '../../config/names.ts'
 import { ConfigError, resolveDeployment } from '../../config/resolve.ts'
-import { accountOf, type DeploymentInput, primaryOf, regionsOf, watchingRegions } from '../../config/schema.ts'
+import { accountOf, copyRegionOf, type DeploymentInput, primaryOf, regionsOf, watchingRegions } from '../../config/schema.ts'
 
 const prod = input.environments.prod as DeploymentInput['environments'][string]
 const eu = { regions: ['eu-west-1', 'eu-central-1'], primary: 'eu-west-1', standby: 'eu-central-1' }
@@ -331,5 +331,72 @@ describe('an organization', () => {
     ],
   ])('refuses %j', (changed, fault) => {
     expect(faultsOf(withProd(changed))).toEqual([fault])
+  })
+})
+
+describe('what can be switched on', () => {
+  const off = resolveDeployment(input)
+
+  it('is off', () => {
+    expect(off.network.firewall).toBe(false)
+    expect([off.backup, off.breakGlass, off.regionSwitch, off.edge]).toEqual([undefined, undefined, undefined, undefined])
+  })
+
+  it('copies backups inside the zone: to the standby, back to the primary, and nowhere from a zone of one region', () => {
+    const on = resolveDeployment({ ...input, backup: { copyInZone: true } })
+    expect([copyRegionOf(on, 'eu-west-1', 'eu'), copyRegionOf(on, 'eu-central-1', 'eu'), copyRegionOf(on, 'us-east-1', 'us')]).toEqual([
+      'eu-central-1',
+      'eu-west-1',
+      undefined,
+    ])
+    expect(copyRegionOf(resolveDeployment({ ...input, backup: {} }), 'eu-west-1', 'eu')).toBeUndefined()
+  })
+
+  it.each<[string, Record<string, unknown>, string]>([
+    [
+      'a copy where no zone has a second region',
+      { zones: { eu: { regions: ['eu-west-1'] } }, backup: { copyInZone: true } },
+      'backup.copyInZone: no zone has a second region, and a copy in another zone would export its data',
+    ],
+    [
+      'a schedule that AWS Backup does not take',
+      { backup: { schedule: 'rate(1 day)' } },
+      'backup.schedule: is not an expression of AWS Backup such as cron(0 3 ? * * *)',
+    ],
+    ['a region to copy to, which config does not choose', { backup: { copyTo: 'us-east-1' } }, 'backup.copyTo: unknown key'],
+    ['break-glass for nobody', { breakGlass: { principals: [] } }, 'breakGlass.principals: needs at least one role or user'],
+    ['break-glass for everybody', { breakGlass: { principals: ['*'] } }, 'breakGlass.principals.0: is not the ARN of a role or user'],
+    [
+      'break-glass for the control plane',
+      { breakGlass: { principals: ['arn:aws:iam::111111111111:role/x'] } },
+      'breakGlass.principals.0: arn:aws:iam::111111111111:role/x is of the control account, which reads no data of tenants',
+    ],
+    [
+      'a switch without a standby',
+      { zones: { eu: { regions: ['eu-west-1'] } }, regionSwitch: {} },
+      'regionSwitch: no zone has a standby to switch to',
+    ],
+    [
+      'a switched check of a zone without a standby',
+      { regionSwitch: { primaryHealthChecks: { us: '11111111-2222-4333-8444-555555555555' } } },
+      'regionSwitch.primaryHealthChecks.us: no zone of this name has a standby',
+    ],
+    [
+      'a health check that is none',
+      { regionSwitch: { primaryHealthChecks: { eu: 'x' } } },
+      'regionSwitch.primaryHealthChecks.eu: is not the id of a health check',
+    ],
+    [
+      'a web ACL of a region',
+      { edge: { webAclArn: 'arn:aws:wafv2:eu-west-1:222222222222:regional/webacl/a/b' } },
+      'edge.webAclArn: is not the ARN of a web ACL for CloudFront, which is in us-east-1',
+    ],
+    [
+      'a zone named like the edge',
+      withZones({ discovery: { regions: ['ca-central-1'] } }),
+      'zones.discovery: this name is taken by the edge',
+    ],
+  ])('refuses %s', (_, changed, fault) => {
+    expect(faultsOf(changed)).toContain(fault)
   })
 })

@@ -98,6 +98,27 @@ describe('an estimate', () => {
     expect(idle.every(({ kind }) => kind === 'fixed')).toBe(true)
   })
 
+  it('pays what is switched on: firewalls by endpoint and traffic, backups by days kept, plans, fetches at the edge', () => {
+    const plan = (rule: object) => ({
+      Type: 'AWS::Backup::BackupPlan',
+      Properties: { BackupPlan: { BackupPlanRule: [{ Lifecycle: { DeleteAfterDays: 10 }, ...rule }] } },
+    })
+    const firewall = { Type: 'AWS::NetworkFirewall::Firewall', Properties: { SubnetMappings: [{}] } }
+    const stacks = [
+      stack({ ...service(2, 10), A: firewall, B: firewall, Plan: plan({}), Copied: plan({ CopyActions: [{}] }) }),
+      stack({ Switch: { Type: 'AWS::ARCRegionSwitch::Plan' }, Edge: { Type: 'AWS::CloudFront::Distribution' } }),
+    ]
+    const { lines, unpriced } = estimate(stacks, prices, assumed({ tableGb: 2, edgeFetchesPerSecond: 10 }))
+    const quantity = (item: string) => lines.filter((line) => line.item === item).reduce((sum, line) => sum + line.quantity, 0)
+    expect(unpriced).toEqual([])
+    expect(quantity('network-firewall-hour')).toBeCloseTo(2 * HOURS, 6)
+    expect(quantity('network-firewall-gb')).toBeCloseTo((50 * HOURS * 3600 * 0.5 * 4) / 1e6, 6)
+    expect(quantity('backup-gb-month')).toBeCloseTo(3 * 10 * 2, 6)
+    expect(quantity('data-cross-region-gb')).toBeCloseTo((HOURS / 24) * 2, 6)
+    expect(quantity('region-switch-plan-month')).toBe(1)
+    expect(quantity('cloudfront-requests-10k')).toBeCloseTo((10 * HOURS * 3600) / 10_000, 6)
+  })
+
   it('says which types it knows no price of, so that nothing is left out without a word', () => {
     const { unpriced, lines } = estimate(
       [stack({ Cluster: { Type: 'AWS::RDS::DBCluster' }, Role: { Type: 'AWS::IAM::Role' } })],

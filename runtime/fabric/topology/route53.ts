@@ -203,6 +203,7 @@ const switchedShape = {
     Type: z.literal('CALCULATED'),
     ChildHealthChecks: z.array(z.string()).min(1),
     HealthThreshold: cfnNumber,
+    Inverted: z.literal([false, 'false'], 'inverted checks are not emulated').optional(),
   }),
 }
 

@@ -2,12 +2,13 @@ import { CfnBackupVault } from 'aws-cdk-lib/aws-backup'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import { FilterPattern, LogGroup, SubscriptionFilter } from 'aws-cdk-lib/aws-logs'
 import { Bucket } from 'aws-cdk-lib/aws-s3'
-import { CfnResource } from 'aws-cdk-lib/core'
+import { CfnResource, type Stack } from 'aws-cdk-lib/core'
 import { collectorConfig, EXPORT_ENVIRONMENT } from '../../../config/collector.ts'
 import { sharedNames, stackNames } from '../../../config/names.ts'
 import { backupStaysInRegion } from '../../../lib/nag/rules/backup-stays-in-region.ts'
 import { bucketIsNotReplicated } from '../../../lib/nag/rules/bucket-is-not-replicated.ts'
 import { dataStaysInRegion } from '../../../lib/nag/rules/data-stays-in-region.ts'
+import { edgeServesDocumentsAlone } from '../../../lib/nag/rules/edge-serves-documents-alone.ts'
 import { endpointStaysInRegion } from '../../../lib/nag/rules/endpoint-stays-in-region.ts'
 import { exporterStaysInRegion } from '../../../lib/nag/rules/exporter-stays-in-region.ts'
 import { keyStaysInRegion } from '../../../lib/nag/rules/key-stays-in-region.ts'
@@ -35,6 +36,20 @@ const backupPlan = (vault: unknown) =>
     },
   })
 const vaultOf = (region: string) => `arn:aws:backup:${region}:${WORKLOAD}:backup-vault:v`
+
+const DOCUMENT = { TargetOriginId: 'nowhere', AllowedMethods: ['GET', 'HEAD'], CachePolicyId: { Ref: 'Cache' } }
+const NONE = {
+  HeadersConfig: { HeaderBehavior: 'none' },
+  CookiesConfig: { CookieBehavior: 'none' },
+  QueryStringsConfig: { QueryStringBehavior: 'none' },
+}
+
+/** A distribution that serves nothing, with these changes, and a cache policy that keeps nothing. */
+const distribution = (config: Record<string, unknown>) => (stack: Stack) => {
+  raw('AWS::CloudFront::CachePolicy', { CachePolicyConfig: { ParametersInCacheKeyAndForwardedToOrigin: NONE } }, 'Cache')(stack)
+  const nothing = { Origins: [{ Id: 'nowhere', DomainName: 'nowhere.invalid' }], DefaultCacheBehavior: DOCUMENT }
+  raw('AWS::CloudFront::Distribution', { DistributionConfig: { ...nothing, ...config } })(stack)
+}
 
 export const dataSuites: RuleSuite[] = [
   {
@@ -164,6 +179,20 @@ export const dataSuites: RuleSuite[] = [
         plant: backupPlan(vaultOf('eu-central-1')),
         finds: ['CopyTo::eu-central-1'],
       },
+      {
+        name: 'a selection by tag, by pattern, and of everything',
+        plant: (stack) => {
+          raw('AWS::Backup::BackupSelection', { BackupSelection: { ListOfTags: [{ ConditionKey: 'backup' }] } }, 'Tagged')(stack)
+          raw('AWS::Backup::BackupSelection', { BackupSelection: { Resources: ['arn:aws:dynamodb:*:*:table/*'] } }, 'Pattern')(stack)
+          raw('AWS::Backup::BackupSelection', { BackupSelection: { SelectionName: 'all' } }, 'All')(stack)
+        },
+        finds: ['Selection::ListOfTags', 'Selection::arn:aws:dynamodb:*:*:table/*', 'Selection::everything'],
+      },
+      {
+        name: 'a vault whose backups other accounts may restore',
+        plant: raw('AWS::Backup::LogicallyAirGappedBackupVault', { BackupVaultName: 'gapped' }),
+        finds: ['AirGappedVault'],
+      },
       { name: 'a copy that synth cannot place', plant: backupPlan({ Ref: 'Vault' }), finds: ['CopyTo::<?>'] },
     ],
     accepts: [
@@ -174,6 +203,10 @@ export const dataSuites: RuleSuite[] = [
           const { attrBackupVaultArn } = new CfnBackupVault(stack, 'Second', { backupVaultName: 'second' })
           backupPlan(attrBackupVaultArn)(stack)
         },
+      },
+      {
+        name: 'a selection by ARN',
+        plant: raw('AWS::Backup::BackupSelection', { BackupSelection: { Resources: [`arn:aws:dynamodb:eu-west-1:${WORKLOAD}:table/t`] } }),
       },
       { name: 'a plan without copies', plant: raw('AWS::Backup::BackupPlan', { BackupPlan: { BackupPlanRule: [{ RuleName: 'daily' }] } }) },
     ],
@@ -196,6 +229,31 @@ export const dataSuites: RuleSuite[] = [
         finds: ['Service::com.amazonaws.eu-west-2.kms'],
       },
       {
+        name: 'a profile, a model of elsewhere, and all models through an endpoint of Bedrock',
+        plant: raw('AWS::EC2::VPCEndpoint', {
+          ServiceName: 'com.amazonaws.eu-west-1.bedrock-runtime',
+          PolicyDocument: {
+            Statement: [
+              {
+                Effect: 'Allow',
+                Principal: '*',
+                Action: 'bedrock:InvokeModel',
+                Resource: [
+                  `arn:aws:bedrock:eu-west-1:${WORKLOAD}:inference-profile/eu.amazon.nova-lite-v1:0`,
+                  'arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0',
+                  'arn:aws:bedrock:eu-west-1::foundation-model/*',
+                ],
+              },
+            ],
+          },
+        }),
+        finds: [
+          `Model::arn:aws:bedrock:eu-west-1:${WORKLOAD}:inference-profile/eu.amazon.nova-lite-v1:0`,
+          'Model::arn:aws:bedrock:us-east-1::foundation-model/amazon.nova-lite-v1:0',
+          'Model::arn:aws:bedrock:eu-west-1::foundation-model/*',
+        ],
+      },
+      {
         name: 'an endpoint that lets everything through',
         plant: raw('AWS::EC2::VPCEndpoint', { ServiceName: 'com.amazonaws.eu-west-1.kms' }),
         finds: ['NoPolicy'],
@@ -208,6 +266,50 @@ export const dataSuites: RuleSuite[] = [
           ServiceName: { 'Fn::Join': ['', ['com.amazonaws.', { Ref: 'AWS::Region' }, '.s3']] },
           PolicyDocument: POLICY,
         }),
+      },
+    ],
+  },
+  {
+    rule: edgeServesDocumentsAlone,
+    refuses: [
+      {
+        name: 'calls by POST, with whatever a request brings, to a region',
+        plant: distribution({
+          Origins: [{ Id: 'region', DomainName: 'eu-west-1.aegis.example' }],
+          DefaultCacheBehavior: {
+            TargetOriginId: 'region',
+            AllowedMethods: ['GET', 'POST'],
+            CachePolicyId: 'managed',
+            OriginRequestPolicyId: 'all',
+          },
+        }),
+        finds: ['Method::default::POST', 'OriginRequestPolicyId::default', 'CachePolicyId::default', 'Default::eu-west-1.aegis.example'],
+      },
+      {
+        name: 'a path that is no document, and a pattern over documents',
+        plant: distribution({
+          CacheBehaviors: ['/v1/*', '/eu-west-1/.well-known/*'].map((PathPattern) => ({ ...DOCUMENT, PathPattern })),
+        }),
+        finds: ['Path::/v1/*', 'Path::/eu-west-1/.well-known/*'],
+      },
+      {
+        name: 'a cache policy that keeps the token of a request',
+        plant: raw('AWS::CloudFront::CachePolicy', {
+          CachePolicyConfig: {
+            ParametersInCacheKeyAndForwardedToOrigin: {
+              HeadersConfig: { HeaderBehavior: 'whitelist', Headers: ['authorization'] },
+              CookiesConfig: { CookieBehavior: 'all' },
+              QueryStringsConfig: { QueryStringBehavior: 'none' },
+            },
+          },
+        }),
+        finds: ['Forwards::Header', 'Forwards::Cookie'],
+      },
+    ],
+    accepts: [
+      {
+        name: 'a document of a region, and nothing behind the rest',
+        plant: distribution({ CacheBehaviors: [{ ...DOCUMENT, PathPattern: '/eu-west-1/.well-known/jwks.json' }] }),
       },
     ],
   },

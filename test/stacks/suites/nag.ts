@@ -1,6 +1,7 @@
 import { jest } from '@jest/globals'
 import { Annotations, type App, Validations } from 'aws-cdk-lib/core'
 import type { NagPack } from 'cdk-nag'
+import type { DeploymentInput } from '../../../config/schema.ts'
 import { nagPacks } from '../../../lib/nag/checks.ts'
 import { buildApp, type Synthesized } from '../synthesized.ts'
 
@@ -10,7 +11,7 @@ interface Acknowledged {
   readonly reason: string
 }
 
-export function nagSuite({ app, deployment }: Synthesized): void {
+export function nagSuite({ app, deployment }: Synthesized, changed: Partial<DeploymentInput> = {}): void {
   const findings = (scope: App, packs: readonly NagPack[] = nagPacks(deployment)) =>
     packs
       .flatMap((pack) => pack.validateScope(scope).violations)
@@ -38,7 +39,7 @@ export function nagSuite({ app, deployment }: Synthesized): void {
       const annotations = jest.spyOn(Annotations.prototype, 'acknowledgeWarning').mockImplementation(function (this: unknown, id, reason) {
         acknowledged.push({ path: (this as Scoped).scope.node.path, id, reason: reason ?? '' })
       })
-      const bare = buildApp()
+      const bare = buildApp(changed)
       validations.mockRestore()
       annotations.mockRestore()
       unacknowledged = findings(bare.app)

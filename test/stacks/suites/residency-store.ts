@@ -107,6 +107,9 @@ export function residencyStoreSuite({ deployment, templates }: Synthesized): voi
         { Effect: 'Deny', Condition: { Bool: { 'aws:SecureTransport': 'false' } } },
         { Effect: 'Deny', Condition: { NumericLessThan: { 's3:TlsVersion': 1.2 } } },
         { Sid: 'OnlyGatewayWrites', Effect: 'Deny', Action: 's3:PutObject' },
+        { Sid: 'OnlyNamedRolesRead', Effect: 'Deny', Action: ['s3:GetObject', 's3:GetObjectVersion'] },
+        { Sid: 'WritesComeThroughTheEndpoint', Effect: 'Deny', Action: 's3:PutObject' },
+        { Sid: 'ReadsComeThroughTheEndpoint', Effect: 'Deny', Action: ['s3:GetObject', 's3:GetObjectVersion'] },
         { Sid: 'NobodyBypassesTheLock', Effect: 'Deny', Action: expect.arrayContaining(['s3:BypassGovernanceRetention']) },
       ])
     }
@@ -143,6 +146,12 @@ export function residencyStoreSuite({ deployment, templates }: Synthesized): voi
           Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
           Resource: `arn:aws:s3:::${names.inputsBucket}/*`,
           Condition: { ArnNotEquals: { 'aws:PrincipalArn': [`arn:aws:iam::${names.account}:role/${names.gatewayRole}`] } },
+        },
+        {
+          Sid: 'OnlyThroughTheEndpoint',
+          Effect: 'Deny',
+          Action: ['s3:GetObject', 's3:GetObjectVersion', 's3:PutObject'],
+          Condition: { StringNotEquals: { 'aws:SourceVpce': `{{resolve:ssm:${names.networkParameter('s3-endpoint-id')}}}` } },
         },
       ])
     }
