@@ -3,6 +3,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { EVERYTHING_ON } from '../stacks/everything-on.ts'
+import { buildApp } from '../stacks/synthesized.ts'
 import { suiteNeeding } from './support/needs.ts'
 
 // Every template of the default deployment, as AWS's own linter knows the types of each region. `npm run test:full` names the linter.
@@ -35,6 +37,18 @@ suite('cfn-lint', () => {
       expect(findings).toEqual([...byRegion.keys()].map((region) => [region, '']))
     },
     LINT_TIMEOUT_MS,
+  )
+
+  test(
+    'finds nothing with everything on that config can switch on',
+    () => {
+      const { directory } = buildApp(EVERYTHING_ON).app.synth()
+      const byRegion = templatesByRegion(directory)
+      const findings = [...byRegion].map(([region, templates]) => [region, lint(region, templates)])
+      rmSync(directory, { recursive: true, force: true })
+      expect(findings).toEqual([...byRegion.keys()].map((region) => [region, '']))
+    },
+    SYNTH_TIMEOUT_MS + LINT_TIMEOUT_MS,
   )
 
   test(
