@@ -1,5 +1,5 @@
 import { Peer, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2'
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { AnyPrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { App, Stack } from 'aws-cdk-lib/core'
 import { invokeModelsOf, RegionalLlmEndpoint, RegionalModelError } from '../../lib/constructs/regional-llm-endpoint.ts'
 import { AegisPack } from '../../lib/nag/aegis-pack.ts'
@@ -101,11 +101,15 @@ describe('an endpoint for models', () => {
   it('is judged by the rules when somebody opens it afterwards', () => {
     const { stack, llm, findings } = planted()
     const profile = `arn:aws:bedrock:${REGION}:${WORKLOAD}:inference-profile/eu.amazon.nova-lite-v1:0`
-    const right = invokeModelsOf(REGION, [MODEL])
-    right.addResources(profile)
-    llm.endpoint.addToPolicy(right)
-    const role = new Role(stack, 'Role', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') })
-    role.addToPolicy(right)
-    expect(findings()).toEqual(expect.arrayContaining([`Aegis-EndpointStaysInRegion[Model::${profile}]`]))
+    const right = { actions: ['bedrock:InvokeModel'], resources: [profile] }
+    llm.endpoint.addToPolicy(
+      new PolicyStatement({
+        ...right,
+        principals: [new AnyPrincipal()],
+        conditions: { StringEquals: { 'aws:PrincipalAccount': WORKLOAD } },
+      }),
+    )
+    new Role(stack, 'Role', { assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com') }).addToPolicy(new PolicyStatement(right))
+    expect(findings()).toEqual([`Aegis-EndpointStaysInRegion[Model::${profile}]`, `Aegis-RoleStaysInRegion[Resource::${profile}]`])
   })
 })
