@@ -51,7 +51,7 @@ const AGENT = 'finance-agent'
 const SECRET = randomUUID()
 /** Of AMPRNet's test range: unicast, and nobody's. */
 const TOOLS_ADDRESS = '44.128.1.20'
-const DEPLOY_MAX_MS = 240_000
+const DEPLOY_MAX_MS = 420_000
 const SERVE_MAX_MS = 60_000
 
 const config = (environment: object) => ({
@@ -232,7 +232,8 @@ suite('a deploy to an emulator of AWS', () => {
 
     const form = new URLSearchParams({ grant_type: 'client_credentials', client_id: AGENT, client_secret: SECRET })
     const issued = await fetch(`${url}/oauth/token`, { method: 'POST', body: form })
-    const { access_token: token } = (await issued.json()) as { access_token: string }
+    const { access_token: token, ...told } = (await issued.json()) as { access_token?: string }
+    expect([issued.status, told]).toEqual([200, expect.objectContaining({ token_type: 'Bearer' })])
     const decide = async (amount: number, more: object = {}) => {
       const call = { tool: 'stripe-payments', action: 'create_payment', arguments: { amount, currency: 'eur', recipient: 'supplier-1' } }
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
