@@ -245,15 +245,15 @@ suite('a deploy to an emulator of AWS', () => {
       const call = { tool: 'stripe-payments', action: 'create_payment', arguments: { amount, currency: 'eur', recipient: 'supplier-1' } }
       const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
       const answer = await fetch(`${url}/v1/decisions`, { method: 'POST', headers, body: JSON.stringify({ ...call, ...more }) })
-      return { status: answer.status, ...((await answer.json()) as { verdict?: string; decision_id?: string }) }
+      return { status: answer.status, ...((await answer.json()) as { decision?: string; decision_id?: string }) }
     }
     const key = randomUUID()
     const keyed = await decide(100, { idempotency_key: key })
-    expect(keyed).toMatchObject({ status: 200, verdict: 'allow' })
-    // The key was kept in its table: the same verdict again, and another call under it is refused.
-    expect(await decide(100, { idempotency_key: key })).toMatchObject({ verdict: 'allow', decision_id: keyed.decision_id })
+    expect(keyed).toMatchObject({ status: 200, decision: 'allow' })
+    // The key was kept in its table: the same verdict again.
+    expect(await decide(100, { idempotency_key: key })).toMatchObject({ decision: 'allow', decision_id: keyed.decision_id })
     // An approval was written into its table, or there would be none to wait for.
-    expect(await decide(600_000)).toMatchObject({ status: 200, verdict: 'approval_needed' })
+    expect(await decide(600_000)).toMatchObject({ status: 200, decision: 'approval_needed' })
     const refused = await fetch(`${url}/v1/decisions`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' })
     expect(refused.status).toBe(401)
   }, 120_000)

@@ -38,7 +38,7 @@ export function sdkActionsIn(source: string, file: string): string[] {
   const commands = [...source.matchAll(/import (?!type)\{([^}]*)\} from '@aws-sdk\/(?:client|lib)-[\w-]+'/g)]
     .flatMap(([, names = '']) => names.split(','))
     .map((name) => name.trim())
-    .filter((name) => !name.startsWith('type ') && name.endsWith('Command'))
+    .filter((name) => /^\w+Command( as |$)/.test(name))
   // A namespace import or a client of another kind would hide its calls from this scan.
   if (/import \* as \w+ from '@aws-sdk|from '@aws-sdk\/lib-dynamodb'|await import\('@aws-sdk/.test(source))
     throw new Error(`${file}: import the SDK's commands by their names`)
