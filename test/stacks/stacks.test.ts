@@ -19,6 +19,7 @@ import { observabilitySuite } from './suites/observability.ts'
 import { orgGuardrailsSuite } from './suites/org-guardrails.ts'
 import { residencyStoreSuite } from './suites/residency-store.ts'
 import { routingSuite } from './suites/routing.ts'
+import { usedRightsSuite } from './suites/used-rights.ts'
 import { zoneSuite } from './suites/zone.ts'
 import { synthesize, synthesizeOwn } from './synthesized.ts'
 
@@ -42,6 +43,7 @@ describe('deployments of the gateway', () => gatewayDeploymentSuite(synthesized)
 describe('scaling of the gateway', () => gatewayScalingSuite(synthesized))
 describe('collector', () => collectorSuite(synthesized))
 describe('rights of the gateway', () => gatewayRightsSuite(synthesized))
+describe('rights and what the runtime calls', () => usedRightsSuite(synthesized))
 describe('routing', () => routingSuite(synthesized))
 describe('alarms', () => alarmsSuite(synthesized))
 describe('observability', () => observabilitySuite(synthesized))

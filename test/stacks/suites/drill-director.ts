@@ -160,6 +160,11 @@ export function drillDirectorSuite({ deployment, templates }: Synthesized): void
     expect([...new Set(called.map(([, service]) => service))].toSorted()).toEqual(['cloudwatch', 'fis', 's3', 'ssm'])
   })
 
+  it('would see a schedule that EventBridge refuses and cfn-lint takes', () => {
+    for (const wrong of ['rate(5 minute)', 'rate(1 minutes)', 'rate(0 minutes)', 'cron(0 9 * * TUE)']) expect(wrong).not.toMatch(SCHEDULE)
+    for (const right of ['rate(5 minutes)', 'rate(1 hour)', 'cron(0 9 ? * TUE#1 *)']) expect(right).toMatch(SCHEDULE)
+  })
+
   it('has a schedule for every drill on every region, each disabled and in a form that EventBridge takes', () => {
     const schedules = resourcesOf(template, 'AWS::Scheduler::Schedule').map(([, { Properties }]) => Properties)
     expect(schedules.map(({ Name }) => Name).toSorted()).toEqual(
