@@ -3,6 +3,7 @@ import type { Construct } from 'constructs'
 import { stackNames } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
 import { stackProps } from '../cell.ts'
+import { controlDelegation } from '../constructs/control-delegation.ts'
 import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
 import { ZoneRouting } from '../constructs/zone-routing.ts'
 import { markPlaceholders } from '../placeholders.ts'
@@ -15,7 +16,9 @@ export class RoutingStack extends Stack {
   constructor(scope: Construct, deployment: Deployment) {
     const env = { account: deployment.accounts.workload, region: deployment.routingRegion }
     super(scope, stackNames(deployment).routing, stackProps({ deployment }, env, 'routing', { protect: false }))
-    new ZoneRouting(this, 'Routing', { deployment, hostedZone: hostedZoneOf(this, deployment) })
+    const hostedZone = hostedZoneOf(this, deployment)
+    new ZoneRouting(this, 'Routing', { deployment, hostedZone })
+    controlDelegation(this, deployment, hostedZone)
     markPlaceholders(this, hostedZonePlaceholders(deployment))
   }
 }

@@ -45,9 +45,16 @@ export function readRecords(resources: Resource[], known: Known): RecordSet[] {
   const group = resources.find(({ type }) => type === 'AWS::Route53::RecordSetGroup')
   if (group !== undefined)
     throw new TemplateError(where(group, 'RecordSets'), 'record set groups are not read', 'write each record as an AWS::Route53::RecordSet')
-  const records = ofType(resources, 'AWS::Route53::RecordSet').map((resource) => readRecord(resource, known))
+  const records = ofType(resources, 'AWS::Route53::RecordSet')
+    .filter((resource) => !isDelegation(resource, known))
+    .map((resource) => readRecord(resource, known))
   refuseMixedGroups(records)
   return records
+}
+
+/** The fabric's one server answers for every zone of the templates, so that one handed over to another needs no record of it. */
+function isDelegation({ properties }: Resource, { hostedZones }: Known): boolean {
+  return properties.Type === 'NS' && hostedZones.some(({ name }) => name === cfnName.safeParse(properties.Name).data)
 }
 
 function readRecord(resource: Resource, known: Known): RecordSet {
