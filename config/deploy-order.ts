@@ -65,14 +65,8 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
     ),
     once('global-state', names.globalState, homeRegion),
     ...standby.map(({ name, region }) => once('control-plane-standby', name, region, [], accounts.control)),
-    // Its certificate validates in a zone that routing delegates to, and S3 copies its store only into a bucket that is there.
-    once(
-      'control-plane',
-      names.controlPlane,
-      homeRegion,
-      [names.controlDns, names.routing, ...standby.map(({ name }) => name)],
-      accounts.control,
-    ),
+    // S3 copies its store only into a bucket that is there, and its certificate validates in the zone of its names.
+    once('control-plane', names.controlPlane, homeRegion, [names.controlDns, ...standby.map(({ name }) => name)], accounts.control),
     ...perRegion('bundle-store', names.bundleStore),
     ...perRegion('network', names.network),
     ...perRegion('residency-store', names.residencyStore, (region) => [names.keys(region), names.network(region)]),
