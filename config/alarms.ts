@@ -30,6 +30,16 @@ export const WATCH_ALARMS = {
 } as const
 export type WatchAlarm = keyof typeof WATCH_ALARMS
 
+/** Alarms of the control plane, in the region where it runs. */
+export const CONTROL_ALARMS = {
+  'control-plane-missing': 'no control plane answers, and nothing can be published',
+  'control-plane-errors': 'orders of operators are answered with server errors',
+  'control-plane-failing':
+    'the control plane cannot do what it does of itself: its store, its key, or a newer control plane stands in the way',
+  'control-plane-unconfirmed': 'a region has not taken what was published',
+} as const
+export type ControlAlarm = keyof typeof CONTROL_ALARMS
+
 /** What AWS's billing tells, hours late and without an alarm of CloudWatch. */
 export const COST_NOTICES = {
   'monthly-cost': 'the region is about to cost more in a month than was planned',
@@ -42,8 +52,8 @@ export function articlePath(alarm: string): string {
 }
 
 /** What whoever is woken reads first: what is wrong, where, and where to go on. */
-export function alarmDescription({ alarms }: Deployment, alarm: RegionAlarm | WatchAlarm, region: string): string {
-  const { [alarm]: says } = { ...REGION_ALARMS, ...WATCH_ALARMS }
+export function alarmDescription({ alarms }: Deployment, alarm: RegionAlarm | WatchAlarm | ControlAlarm, region: string): string {
+  const { [alarm]: says } = { ...REGION_ALARMS, ...WATCH_ALARMS, ...CONTROL_ALARMS }
   const base = alarms.runbooksUrl?.replace(/\/$/, '')
   const article = base === undefined ? articlePath(alarm) : `${base}/alarms/${alarm}.md`
   return `${region}: ${says}. What to do: ${article}`

@@ -20,8 +20,11 @@ export const defaults = {
   inputsRetentionDays: 30,
   /** Availability zones that a cell spans. */
   azCount: 2,
-  /** From where the operators' load balancer takes connections: the VPC itself, which is what a client VPN or a bastion looks like. */
-  operatorCidrs: ['10.0.0.0/16'],
+  /**
+   * From where the operators' load balancers take connections: a cell's VPC itself and the control plane's, which is what a client VPN or a
+   * bastion in them looks like.
+   */
+  operatorCidrs: ['10.0.0.0/16', '10.64.0.0/20'],
   /** How a new revision of policy goes on its way. */
   rollout: {
     /** Agents of the canary's region that the new revision decides for, in percent. */
@@ -71,4 +74,6 @@ export const defaults = {
     /** How long the tasks before them are kept then. */
     bakeMin: 10,
   },
+  /** Size of one control plane. Two run, and nobody's call waits for them. */
+  controlPlane: { cpu: 512, memoryMiB: 1024 },
 } as const

@@ -17,10 +17,12 @@ export interface PlannedStack {
 export const STACK_KINDS = [
   'org-guardrails',
   'dns',
+  'control-dns',
   'routing',
   'keys',
   'zone',
   'global-state',
+  'control-plane-standby',
   'control-plane',
   'bundle-store',
   'network',
@@ -37,9 +39,11 @@ export type StackKind = (typeof STACK_KINDS)[number]
  * another region but where it is about that region, so that one region can be deployed while another is lost.
  */
 export function deployOrder(deployment: Deployment): PlannedStack[] {
-  const { accounts, homeRegion, routingRegion, hostedZone } = deployment
+  const { accounts, homeRegion, routingRegion, hostedZone, controlPlane } = deployment
   const names = stackNames(deployment)
   const dns = hostedZone === 'created' ? [names.dns] : []
+  const { standbyRegion } = controlPlane
+  const standby = standbyRegion === undefined ? [] : [{ name: names.controlPlaneStandby, region: standbyRegion }]
   const regions = regionsOf(deployment)
   const once = (kind: StackKind, name: string, region: string, needs: string[] = [], account = accounts.workload): PlannedStack => ({
     ...{ name, kind, account, region, needs, joins: [] },
@@ -51,6 +55,7 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
     // Organizations has its one endpoint there.
     ...(accounts.management === undefined ? [] : [once('org-guardrails', names.orgGuardrails, 'us-east-1', [], accounts.management)]),
     ...dns.map((name) => once('dns', name, routingRegion)),
+    once('control-dns', names.controlDns, routingRegion, [], accounts.control),
     // Its health checks are red until the regions are there, and nobody asks for its names yet. Later its records must name no region that is not
     // there: a new health check counts as healthy until it has looked.
     { ...once('routing', names.routing, routingRegion, dns), joins: regions.map(({ region }) => names.gateway(region)) },
@@ -59,7 +64,9 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
       once('zone', names.zone(zone), primaryOf(deployment, zone), own.map(names.keys), accountOf(deployment, zone)),
     ),
     once('global-state', names.globalState, homeRegion),
-    once('control-plane', names.controlPlane, homeRegion, [], accounts.control),
+    ...standby.map(({ name, region }) => once('control-plane-standby', name, region, [], accounts.control)),
+    // S3 copies its store only into a bucket that is there, and its certificate validates in the zone of its names.
+    once('control-plane', names.controlPlane, homeRegion, [names.controlDns, ...standby.map(({ name }) => name)], accounts.control),
     ...perRegion('bundle-store', names.bundleStore),
     ...perRegion('network', names.network),
     ...perRegion('residency-store', names.residencyStore, (region) => [names.keys(region), names.network(region)]),

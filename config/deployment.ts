@@ -12,6 +12,7 @@ export const deployment: DeploymentInput = {
   },
   homeRegion: 'eu-west-1',
   routingRegion: 'eu-north-1',
+  controlPlane: { standbyRegion: 'eu-central-1' },
   environments: {
     // Placeholders, as are domain and documentsDir above: synth and the local fabric take them, a deploy refuses them (docs/deploy.md).
     prod: { accounts: { control: '111111111111', workload: '222222222222' } },

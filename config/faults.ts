@@ -8,6 +8,7 @@ export function deploymentFaults(deployment: Deployment): string[] {
     ...placeFaults(deployment),
     ...watchFaults(deployment),
     ...organizationFaults(deployment),
+    ...controlPlaneFaults(deployment),
     ...sizeFaults(deployment),
     ...capacityFaults(deployment),
     ...nameFaults(deployment),
@@ -56,6 +57,7 @@ const TAKEN: Record<string, string> = {
   login: 'the issuer of operators',
   operators: 'the operators',
   discovery: 'the edge',
+  control: 'the control plane',
 }
 
 const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
@@ -100,6 +102,20 @@ function watchFaults(deployment: Deployment): string[] {
   return faults
 }
 
+function controlPlaneFaults({ homeRegion, controlPlane }: Deployment): string[] {
+  const { standbyRegion, runsIn, term } = controlPlane
+  const faults: string[] = []
+  if (standbyRegion === homeRegion)
+    faults.push(`controlPlane.standbyRegion: ${standbyRegion} is the home region, whose loss the standby is for`)
+  if (standbyRegion !== undefined && OTHER_PARTITION.test(standbyRegion))
+    faults.push(`controlPlane.standbyRegion: ${standbyRegion} is outside the aws partition, where this deployment does not go`)
+  if (runsIn === 'standby' && standbyRegion === undefined)
+    faults.push('controlPlane.runsIn: standby needs controlPlane.standbyRegion, with its stack deployed before the home region was lost')
+  if (runsIn === 'standby' && term < 2)
+    faults.push(`controlPlane.term: ${term} is the home region's; raise it, or regions go on obeying the control plane that was there`)
+  return faults
+}
+
 function organizationFaults({ environment, accounts, organization }: Deployment): string[] {
   const { management } = accounts
   const path = `environments.${environment}`
@@ -125,17 +141,19 @@ const FARGATE_MEMORY_MIB: Record<number, readonly [min: number, max: number, ste
   16384: [32_768, 122_880, 8192],
 }
 
-function sizeFaults({ bundleWarnAgeH, bundleMaxAgeH, gateway }: Deployment): string[] {
-  const faults: string[] = []
+function sizeFaults({ bundleWarnAgeH, bundleMaxAgeH, gateway, controlPlane }: Deployment): string[] {
+  const faults: string[] = taskSizeFaults('controlPlane', controlPlane)
   if (bundleWarnAgeH >= bundleMaxAgeH) faults.push(`bundleWarnAgeH: ${bundleWarnAgeH} must be less than bundleMaxAgeH ${bundleMaxAgeH}`)
   if (gateway.maxTasks < gateway.minTasks) faults.push(`gateway.maxTasks: ${gateway.maxTasks} is less than minTasks ${gateway.minTasks}`)
-  const memory = FARGATE_MEMORY_MIB[gateway.cpu]
-  if (memory === undefined)
-    return [...faults, `gateway.cpu: ${gateway.cpu} is no size of a Fargate task (${Object.keys(FARGATE_MEMORY_MIB).join(', ')})`]
+  return [...faults, ...taskSizeFaults('gateway', gateway)]
+}
+
+function taskSizeFaults(key: 'gateway' | 'controlPlane', { cpu, memoryMiB }: { cpu: number; memoryMiB: number }): string[] {
+  const memory = FARGATE_MEMORY_MIB[cpu]
+  if (memory === undefined) return [`${key}.cpu: ${cpu} is no size of a Fargate task (${Object.keys(FARGATE_MEMORY_MIB).join(', ')})`]
   const [min, max, step] = memory
-  if (gateway.memoryMiB < min || gateway.memoryMiB > max || gateway.memoryMiB % step !== 0)
-    faults.push(`gateway.memoryMiB: ${gateway.memoryMiB} does not go with ${gateway.cpu} cpu units (${min} to ${max} in steps of ${step})`)
-  return faults
+  if (memoryMiB >= min && memoryMiB <= max && memoryMiB % step === 0) return []
+  return [`${key}.memoryMiB: ${memoryMiB} does not go with ${cpu} cpu units (${min} to ${max} in steps of ${step})`]
 }
 
 function capacityFaults(deployment: Deployment): string[] {

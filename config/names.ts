@@ -1,4 +1,4 @@
-import type { RegionAlarm, WatchAlarm } from './alarms.ts'
+import type { ControlAlarm, RegionAlarm, WatchAlarm } from './alarms.ts'
 import type { Drill } from './drills.ts'
 import { accountOf, type Deployment } from './schema.ts'
 
@@ -18,6 +18,11 @@ export function publicNames(deployment: Deployment) {
     /** The region's operator side: a name in public DNS for an address that only private networks reach. */
     operator: (region: string) => `operator.${region}.${deployment.domain}`,
     operatorUrl: (region: string) => `https://operator.${region}.${deployment.domain}`,
+    /** Zone of the control plane's names, in the control account. */
+    controlZone: `control.${deployment.domain}`,
+    /** The control plane of a region. The region is in it, so that a rebuild elsewhere takes no name away from one that may come back. */
+    control: (region: string) => `${region}.control.${deployment.domain}`,
+    controlUrl: (region: string) => `https://${region}.control.${deployment.domain}`,
     /** OpenID provider of the people who operate, and what their tokens must be for. Nobody's agent gets a token with either. */
     operatorIssuer: deployment.operatorIssuer ?? `https://login.${deployment.domain}`,
     operatorAudience: `https://operators.${deployment.domain}`,
@@ -198,6 +203,12 @@ export function sharedNames(deployment: Deployment) {
     bundleSigningKey: `alias/${prefix}-bundle-signing`,
     /** Versioned bucket of the control plane: its ledger, every revision, everything it signed. In the control account. */
     controlStore: `${prefix}-control-plane-${deployment.accounts.control}`,
+    /** What S3 copies of it into the standby region, as it stands. Nobody but S3 writes there. */
+    controlStoreCopy: `${prefix}-control-copy-${deployment.accounts.control}`,
+    /** Store of a control plane that was rebuilt in the standby region: it begins with what the copy has. */
+    standbyControlStore: `${prefix}-control-standby-${deployment.accounts.control}`,
+    /** Role with which S3 fills the copy. */
+    controlReplicationRole: `${prefix}-control-replication`,
     /** Role of the publisher. In the control account. */
     publisherRole: `${prefix}-publisher`,
     /** Repository of the gateway's image, one in each region. */
@@ -212,6 +223,32 @@ export function sharedNames(deployment: Deployment) {
   }
 }
 
+/** The control plane in one region: where it runs, or where it can be rebuilt. All of it is in the control account. */
+export function controlNames(deployment: Deployment, region: string) {
+  const prefix = `${deployment.name}-${deployment.environment}`
+  const { control } = deployment.accounts
+  const repository = `${prefix}-control-plane`
+  const logs = `/${deployment.name}/${deployment.environment}/${region}/control-plane`
+  return {
+    cluster: `${prefix}-control-plane`,
+    service: `${prefix}-control-plane`,
+    /** At most 32 characters (ELB): shorter than any of a cell. */
+    loadBalancer: `${prefix}-control`,
+    /** Role with which ECS starts a control plane. IAM is global, so the region is in the name. */
+    executionRole: `${prefix}-control-plane-execution-${region}`,
+    /** Log groups of the service and of its VPC. */
+    logs,
+    flowLogs: `${logs}-flow`,
+    /** Access logs of its load balancer. */
+    accessLogsBucket: `${prefix}-control-logs-${region}-${control}`,
+    alarm: (alarm: ControlAlarm) => `${prefix}-${alarm}`,
+    alarmTopic: `${prefix}-control-plane`,
+    /** Repository of the image in the region's own registry. */
+    repository,
+    image: (tag: string) => `${control}.dkr.ecr.${region}.amazonaws.com/${repository}:${tag}`,
+  }
+}
+
 /** Stack names, also their ids: `cdk deploy 'aegis-prod-*-eu-west-1'` is one region. */
 export function stackNames(deployment: Deployment) {
   const prefix = `${deployment.name}-${deployment.environment}`
@@ -219,6 +256,8 @@ export function stackNames(deployment: Deployment) {
     dns: `${prefix}-dns`,
     globalState: `${prefix}-global-state`,
     controlPlane: `${prefix}-control-plane`,
+    controlPlaneStandby: `${prefix}-control-plane-standby`,
+    controlDns: `${prefix}-control-dns`,
     routing: `${prefix}-routing`,
     zone: (zone: string) => `${prefix}-zone-${zone}`,
     keys: (region: string) => `${prefix}-keys-${region}`,

@@ -26,6 +26,10 @@ const bakeMin = z
   .min(5, 'must be at least 5 minutes: the alarms that take a deployment back need as long')
   .max(1440, 'must be at most 1440 minutes')
 
+const egressHost = z
+  .string()
+  .regex(/^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*$/, 'is not a host name in lower case, with or without *. in front')
+
 const zone = z.strictObject({
   /** The AWS regions of this jurisdiction. */
   regions: z.array(region).min(1, 'needs at least one region'),
@@ -73,6 +77,17 @@ const environmentSchema = z.strictObject({
   hostedZoneId: z
     .string()
     .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
+    .optional(),
+  /**
+   * The zone `control.<domain>` that the control-dns stack made in the control account, pinned in `config/pinned`. The routing stack then
+   * delegates to it. Default: a placeholder, marked as `hostedZoneId` is.
+   */
+  controlZone: z
+    .strictObject({
+      hostedZoneId: z.string().regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC'),
+      /** The four that Route 53 gave it. */
+      nameServers: z.array(domainName).min(2, 'needs the name servers that Route 53 gave the zone'),
+    })
     .optional(),
   /**
    * Regions where the global table already has a replica. CloudFormation adds or removes one replica an
@@ -145,16 +160,7 @@ export const deploymentSchema = z.strictObject({
     })
     .optional(),
   /** Hosts that gateways may resolve beside those that documents name: webhooks of notices, a recognizer of names. `*.x` is every name below. */
-  egressHosts: z
-    .array(
-      z
-        .string()
-        .regex(
-          /^(\*\.)?([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*$/,
-          'is not a host name in lower case, with or without *. in front',
-        ),
-    )
-    .default([]),
+  egressHosts: z.array(egressHost).default([]),
   /** Availability zones of a cell, 2 or 3. Address space for 3 is kept free, so raising it replaces no subnet. */
   azCount: z.int().min(2, 'must be 2 or 3').max(3, 'must be 2 or 3').default(defaults.azCount),
   gateway: z
@@ -182,6 +188,23 @@ export const deploymentSchema = z.strictObject({
       canaryPercent: z.int().min(1).max(50, 'must be at most 50: a canary is for the few').default(defaults.gateway.canaryPercent),
       canaryBakeMin: bakeMin.default(defaults.gateway.canaryBakeMin),
       bakeMin: bakeMin.default(defaults.gateway.bakeMin),
+    })
+    .prefault({}),
+  controlPlane: z
+    .strictObject({
+      cpu: z.int().default(defaults.controlPlane.cpu),
+      memoryMiB: z.int().default(defaults.controlPlane.memoryMiB),
+      /** Hosts that control planes may resolve beside AWS's and the OpenID provider: where that one keeps its keys at another host, say. */
+      egressHosts: z.array(egressHost).default([]),
+      /**
+       * Where the control plane can be rebuilt: a signing key and a copy of its store wait there. The copy names tenants, so choose a region
+       * where that may be; what tenants' calls held is in neither. Default: none, and a lost home region has to come back in time.
+       */
+      standbyRegion: region.optional(),
+      /** Where the service runs. `standby` is for when the home region is lost: runbooks/control-plane-loss.md. */
+      runsIn: z.enum(['home', 'standby']).default('home'),
+      /** Rises by one whenever the control plane moves: of two that run, regions obey the one with the higher term. */
+      term: z.int().min(1).default(1),
     })
     .prefault({}),
   observability: z
@@ -327,6 +350,11 @@ export function switchedZones({ regionSwitch, zones }: Deployment): string[] {
 /** The two regions from which everything is watched. */
 export function watchingRegions({ homeRegion, routingRegion, observability }: Deployment): [home: string, second: string] {
   return [homeRegion, observability.secondRegion ?? routingRegion]
+}
+
+/** The region whose control plane publishes. */
+export function controlRegionOf({ homeRegion, controlPlane }: Pick<Deployment, 'homeRegion' | 'controlPlane'>): string {
+  return controlPlane.runsIn === 'standby' ? (controlPlane.standbyRegion ?? homeRegion) : homeRegion
 }
 
 /** The account that holds a zone's cells. */

@@ -5,7 +5,9 @@ import { type Deployment, regionsOf, watchingRegions } from '../config/schema.ts
 import type { TrustRoot } from '../config/trust.ts'
 import { addDeployRules } from './deploy-rules.ts'
 import { BundleStoreStack } from './stacks/bundle-store.ts'
+import { ControlDnsStack } from './stacks/control-dns.ts'
 import { ControlPlaneStack } from './stacks/control-plane.ts'
+import { ControlPlaneStandbyStack } from './stacks/control-plane-standby.ts'
 import { DnsStack } from './stacks/dns.ts'
 import { DrillDirectorStack } from './stacks/drill-director.ts'
 import { DrillsStack } from './stacks/drills.ts'
@@ -38,7 +40,7 @@ export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAp
   refuseZoneAccounts(deployment)
   const dns = deployment.hostedZone === 'created' ? new DnsStack(app, deployment) : undefined
   new GlobalStateStack(app, deployment)
-  new ControlPlaneStack(app, deployment)
+  addControlPlane(app, deployment)
   const zones = new Map(Object.keys(deployment.zones).map((zone) => [zone, new ZoneStack(app, deployment, zone)]))
   for (const { region, zone } of regionsOf(deployment)) {
     const cell = { deployment, region, zone }
@@ -67,6 +69,16 @@ export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAp
 function addEdge(app: App, deployment: Deployment, dns: DnsStack | undefined): void {
   const edge = new EdgeStack(app, deployment)
   if (dns !== undefined) edge.addStackDependency(dns)
+}
+
+function addControlPlane(app: App, deployment: Deployment): void {
+  const controlPlane = new ControlPlaneStack(app, deployment)
+  controlPlane.addStackDependency(new ControlDnsStack(app, deployment))
+  const region = deployment.controlPlane.standbyRegion
+  if (region === undefined) return
+  const standby = new ControlPlaneStandbyStack(app, deployment, region)
+  // S3 copies only into a bucket that is there. A rebuild deploys the standby without the region that is lost.
+  controlPlane.addStackDependency(standby)
 }
 
 /** The regional record and the certificate are written by the gateway stack, which must be in the account of the hosted zone. */

@@ -42,6 +42,11 @@ export const ASSUMPTIONS = {
   inputsKbPerCall: { value: 0.5, unit: 'KB', why: 'what policy was asked, packed and sealed' },
   objectsPerTaskPerSecond: { value: 1, unit: 'objects/s', why: 'recordings every two seconds, records as they fill' },
   flowLogKbPerCall: { value: 0.1, unit: 'KB', why: 'connections are logged, not calls' },
+  controlPlaneLogGb: {
+    value: 0.5,
+    unit: 'GB in a month',
+    why: 'the control plane logs what it decides and every failed try, no call',
+  },
   gatewayLogGb: { value: 5, unit: 'GB a month in each region', why: 'events and faults; verdicts are not in the log' },
   metricLogKbPerTaskPerMinute: { value: 20, unit: 'KB', why: 'metrics in Embedded Metric Format, once a minute from each gateway' },
   kbPerSpan: { value: 1, unit: 'KB', why: 'a span has a dozen attributes, and no argument or result' },

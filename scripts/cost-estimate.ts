@@ -6,6 +6,11 @@ import type { Assumptions } from './cost-assumptions.ts'
 export interface CostedStack {
   readonly name: string
   readonly region: string
+  /**
+   * Whether agents' calls go through what is in it.
+   * @default true
+   */
+  readonly serves?: boolean
   readonly template: { readonly Resources: Readonly<Record<string, CostedResource>> }
 }
 
@@ -52,9 +57,10 @@ export function estimate(stacks: readonly CostedStack[], prices: PriceList, assu
     (sum, region) => sum + cellOf(stacks, region, assumptions).calls,
     0,
   )
-  for (const { name: stack, region, template } of stacks) {
+  for (const { name: stack, region, template, serves = true } of stacks) {
     const resources = Object.entries(template.Resources)
-    const cell = cellOf(stacks, region, assumptions)
+    // The control plane stands in a serving region, and no call passes it.
+    const cell = serves ? cellOf(stacks, region, assumptions) : { tasks: 0, calls: 0 }
     for (const [logicalId, resource] of resources) {
       const charges = chargesOf(resource, { cell, resources: resources.map(([, other]) => other), allCalls, assumptions })
       if (charges === undefined) unpriced.add(resource.Type)
@@ -122,23 +128,25 @@ function chargesOf({ Type, Properties = {} }: CostedResource, around: Around): C
 
 /** Types that cost nothing by themselves, or whose use is counted with another type. */
 const FREE =
-  /^(AWS::(IAM|CDK|Budgets|CE|Organizations|Scheduler|ApplicationAutoScaling)::.*|AWS::EC2::(VPC|Subnet|SubnetRouteTableAssociation|RouteTable|Route|InternetGateway|VPCGatewayAttachment|SecurityGroup|SecurityGroupIngress|SecurityGroupEgress|FlowLog|NetworkAcl.*|PrefixList)|AWS::ECS::TaskDefinition|AWS::ElasticLoadBalancingV2::(Listener.*|TargetGroup)|AWS::CertificateManager::Certificate|AWS::KMS::Alias|AWS::S3::BucketPolicy|AWS::SSM::(Parameter|Document)|AWS::SNS::.*|AWS::SecretsManager::ResourcePolicy|AWS::Logs::ResourcePolicy|AWS::Route53::(RecordSet|RecordSetGroup)|AWS::WAFv2::(WebACLAssociation|LoggingConfiguration)|AWS::Route53Resolver::Firewall(Config|RuleGroup|RuleGroupAssociation)|AWS::NetworkFirewall::(FirewallPolicy|RuleGroup|LoggingConfiguration)|AWS::ServiceDiscovery::.*|AWS::Backup::(BackupVault|BackupSelection)|AWS::CloudFront::(CachePolicy|Function))$/
+  /^(AWS::(IAM|CDK|Budgets|CE|Organizations|Scheduler|ApplicationAutoScaling)::.*|AWS::EC2::(VPC|Subnet|SubnetRouteTableAssociation|RouteTable|Route|InternetGateway|VPCGatewayAttachment|SecurityGroup|SecurityGroupIngress|SecurityGroupEgress|FlowLog|NetworkAcl.*|PrefixList)|AWS::ECS::TaskDefinition|AWS::ElasticLoadBalancingV2::(Listener.*|TargetGroup)|AWS::CertificateManager::Certificate|AWS::KMS::Alias|AWS::S3::BucketPolicy|AWS::SSM::(Parameter|Document)|AWS::SNS::.*|AWS::SecretsManager::ResourcePolicy|AWS::Logs::(ResourcePolicy|MetricFilter)|AWS::Route53::(RecordSet|RecordSetGroup)|AWS::WAFv2::(WebACLAssociation|LoggingConfiguration)|AWS::Route53Resolver::Firewall(Config|RuleGroup|RuleGroupAssociation)|AWS::NetworkFirewall::(FirewallPolicy|RuleGroup|LoggingConfiguration)|AWS::ServiceDiscovery::.*|AWS::Backup::(BackupVault|BackupSelection)|AWS::CloudFront::(CachePolicy|Function))$/
 
 const CHARGES: Readonly<Record<string, Charges>> = {
   'AWS::ECS::Cluster': ({ ClusterSettings = [] }, { assumptions: a }) =>
     ClusterSettings.some(({ Name, Value }: { Name: string; Value: string }) => Name === 'containerInsights' && Value !== 'disabled')
       ? [{ item: 'metric-month', quantity: a.containerInsightsMetrics, why: 'containerInsightsMetrics' }]
       : [],
-  'AWS::ECS::Service': (_service, { cell, resources, assumptions: a }) => {
+  'AWS::ECS::Service': ({ DesiredCount: tasks }, { cell, resources, assumptions: a }) => {
     const task = resources.find(({ Type }) => Type === 'AWS::ECS::TaskDefinition')?.Properties ?? {}
-    const why = `${cell.tasks} tasks of ${task.Cpu} units and ${task.Memory} MiB`
+    // A service that scales says no number.
+    const count: number = tasks ?? cell.tasks
+    const why = `${count} tasks of ${task.Cpu} units and ${task.Memory} MiB`
     // A collector beside the gateway is in the task's size already; what it sends is not.
     const traced = JSON.stringify(task.ContainerDefinitions ?? []).includes('awsxray') ? cell.calls * (TRACED_PERCENT / 100) : 0
     return [
       { item: 'xray-traces-million', quantity: traced / 1e6, perCall: true, why: `${TRACED_PERCENT} % of calls leave a span` },
       { item: 'nat-gb', quantity: traced * a.kbPerSpan * GB_OF_KB, perCall: true, why: 'kbPerSpan: X-Ray has no endpoint in the VPC' },
-      { item: 'fargate-arm-vcpu-hour', quantity: (cell.tasks * HOURS * Number(task.Cpu ?? 0)) / 1024, why },
-      { item: 'fargate-arm-gb-hour', quantity: (cell.tasks * HOURS * Number(task.Memory ?? 0)) / 1024, why },
+      { item: 'fargate-arm-vcpu-hour', quantity: (count * HOURS * Number(task.Cpu ?? 0)) / 1024, why },
+      { item: 'fargate-arm-gb-hour', quantity: (count * HOURS * Number(task.Memory ?? 0)) / 1024, why },
     ]
   },
 
@@ -214,6 +222,7 @@ const CHARGES: Readonly<Record<string, Charges>> = {
     if (name.endsWith('/flow'))
       return [{ item: 'vended-logs-gb', quantity: cell.calls * a.flowLogKbPerCall * GB_OF_KB, perCall: true, why: 'flowLogKbPerCall' }]
     if (name.endsWith('/gateway')) return [{ item: 'logs-gb', quantity: a.gatewayLogGb, why: 'gatewayLogGb' }]
+    if (name.endsWith('/control-plane')) return [{ item: 'logs-gb', quantity: a.controlPlaneLogGb, why: 'controlPlaneLogGb' }]
     if (name.endsWith('/metrics'))
       return [
         {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { App } from 'aws-cdk-lib/core'
 import { deployment as input } from '../config/deployment.ts'
+import { stackNames } from '../config/names.ts'
 import { loadPrices, type PriceList } from '../config/prices.ts'
 import { ConfigError, resolveDeployment } from '../config/resolve.ts'
 import { type Deployment, regionsOf } from '../config/schema.ts'
@@ -75,7 +76,13 @@ function synthesize(deployment: Deployment): CostedStack[] {
     const app = new App({ context, outdir, analyticsReporting: false })
     const trustRoot = loadTrustRoot(new URL('config/trust', ROOT).pathname, deployment.environment)
     addStacks(app, { deployment, trustRoot, imageTag: PLACEHOLDER_IMAGE_TAG })
-    return app.synth().stacks.map(({ stackName, environment, template }) => ({ name: stackName, region: environment.region, template }))
+    const { controlPlane } = stackNames(deployment)
+    return app.synth().stacks.map(({ stackName, environment, template }) => ({
+      name: stackName,
+      region: environment.region,
+      serves: !stackName.startsWith(controlPlane),
+      template,
+    }))
   } finally {
     rmSync(outdir, { recursive: true, force: true })
   }

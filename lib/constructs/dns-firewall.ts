@@ -10,6 +10,11 @@ export interface DnsFirewallProps {
   readonly name: string
   /** Hosts that tasks may resolve; `*.x` stands for every name below. */
   readonly hosts: readonly string[]
+  /**
+   * Logical id of the list of these hosts.
+   * @default ALLOWED_HOSTS_ID, by which the fabric finds what a cell lets out
+   */
+  readonly allowedId?: string
 }
 
 /**
@@ -17,11 +22,11 @@ export interface DnsFirewallProps {
  * names, not addresses: a task that dials a literal address is stopped by the gateway's guard, and by Network Firewall where there is one.
  */
 export class DnsFirewall extends Construct {
-  constructor(scope: Construct, id: string, { vpc, name, hosts }: DnsFirewallProps) {
+  constructor(scope: Construct, id: string, { vpc, name, hosts, allowedId = ALLOWED_HOSTS_ID }: DnsFirewallProps) {
     super(scope, id)
     const allowed = new CfnFirewallDomainList(this, 'Allowed', { name: `${name}-allowed-hosts`, domains: [...hosts] })
     // By this id the fabric, and whoever reads a template, finds what is let out.
-    allowed.overrideLogicalId(ALLOWED_HOSTS_ID)
+    allowed.overrideLogicalId(allowedId)
     const everything = new CfnFirewallDomainList(this, 'Everything', { name: `${name}-all-hosts`, domains: ['*'] })
     const rules = new CfnFirewallRuleGroup(this, 'Rules', {
       name: `${name}-egress`,

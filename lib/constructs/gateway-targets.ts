@@ -62,8 +62,8 @@ export function gatewayTraffic(
   return { targetGroup, alternate, rule }
 }
 
-/** The gateways' tasks by one of their ports. */
-function gatewayTargets(scope: Construct, id: string, vpc: IVpc, port: number): ApplicationTargetGroup {
+/** Tasks by one of their ports. */
+export function gatewayTargets(scope: Construct, id: string, vpc: IVpc, port: number): ApplicationTargetGroup {
   return new ApplicationTargetGroup(scope, id, {
     vpc,
     targetType: TargetType.IP,

@@ -8,9 +8,8 @@ import { roleArn, tableArn } from '../constructs/arns.ts'
 import { GlobalTable } from '../constructs/global-table.ts'
 import { namedRole } from '../constructs/named-principal.ts'
 import { onlyPartitions } from '../constructs/partitions.ts'
+import { PUBLISHER_ACTIONS } from '../constructs/publisher-rights.ts'
 
-/** What the publisher does in every region's replica: a region that is away must not keep the others from moving. */
-export const PUBLISHER_ACTIONS = ['dynamodb:PutItem', 'dynamodb:Query'] as const
 /** Its partitions: where regions are told what to serve, where they say what they run, and where they are asked to judge anew. */
 const PUBLISHER_PARTITIONS = ['pointer#*', 'fleet#*', 'replays#*']
 

@@ -122,7 +122,7 @@ function inspectEgress(stack: Stack, cell: Cell, vpc: Vpc): void {
 }
 
 /** What tasks of a region may resolve: tools, the operators' OpenID provider, AWS by its own names, and what the deployment adds. */
-function allowedHosts({ deployment, region, zone }: Cell): string[] {
+export function allowedHosts({ deployment, region, zone }: Cell): string[] {
   const operators = new URL(publicNames(deployment).operatorIssuer).hostname
   const tools = toolHosts(deployment.documentsDir, { region, zone: deployment.zones[zone]?.regions ?? [] })
   return [...new Set([...tools, operators, '*.amazonaws.com', ...deployment.egressHosts])].sort()

@@ -3,6 +3,7 @@ import type { Construct } from 'constructs'
 import { stackNames } from '../../config/names.ts'
 import { type Deployment, switchedZones } from '../../config/schema.ts'
 import { stackProps } from '../cell.ts'
+import { controlDelegation } from '../constructs/control-delegation.ts'
 import { hostedZoneOf, hostedZonePlaceholders } from '../constructs/hosted-zone.ts'
 import { RegionSwitch } from '../constructs/region-switch.ts'
 import { ZoneRouting } from '../constructs/zone-routing.ts'
@@ -20,6 +21,7 @@ export class RoutingStack extends Stack {
     new ZoneRouting(this, 'Routing', { deployment, hostedZone })
     for (const zone of switchedZones(deployment))
       new RegionSwitch(this, `Switch-${zone}`, { deployment, zone, hostedZoneId: hostedZone.hostedZoneId, region: env.region })
+    controlDelegation(this, deployment, hostedZone)
     markPlaceholders(this, hostedZonePlaceholders(deployment))
   }
 }

@@ -7,7 +7,7 @@ import { kmsPublicJwk } from '../identity/kms-signer.ts'
 import { publicJwk } from '../policy/trust.ts'
 import { globalFleet } from '../state/fleet.ts'
 import { s3ObjectStore } from '../state/object-store.ts'
-import { readPointers, writeCandidate, writePointer } from '../state/pointers.ts'
+import { claimTerm, readPointers, writeCandidate, writePointer } from '../state/pointers.ts'
 import { globalReplays } from '../state/replays.ts'
 import type { Cell } from './cell.ts'
 
@@ -47,6 +47,7 @@ export function awsCell(deployment: Deployment, { region, zone, ring, endpoint }
     zone,
     objects: s3ObjectStore(new S3Client({ ...common, forcePathStyle: true }), names.bundleBucket),
     readPointers: (of) => readPointers(dynamodb, table, of, ring),
+    claimTerm: (term) => claimTerm(dynamodb, table, region, term),
     writePointer: (pointer) => writePointer(dynamodb, table, pointer),
     writeCandidate: (candidate) => writeCandidate(dynamodb, table, candidate),
     readFleet: () => fleet.read(region, { nowMs: Date.now(), maxAgeMs: REPORT_AGE_MS }),

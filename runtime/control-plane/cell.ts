@@ -11,6 +11,8 @@ export interface Cell {
   objects: ObjectStore
   /** What any region is told to serve, as this region's replica of the global table has it. */
   readPointers(region: string): Promise<RegionPointers>
+  /** Has the region obey the control plane of this term from now on. @returns false when one of a higher term was there before */
+  claimTerm(term: number): Promise<boolean>
   writePointer(pointer: Pointer): Promise<void>
   writeCandidate(candidate: Candidate): Promise<void>
   /** What the region's gateways say of themselves, where it is not old. */

@@ -37,9 +37,22 @@ const environmentSchema = z.object({
   AEGIS_REGION_ENDPOINTS: jsonText.pipe(z.record(z.string(), z.url())).default({}),
   /** JSON: hosts that each region's deployed network lets out, and the stack that says so. Default: not known, and nothing is checked against it. */
   AEGIS_DEPLOYED_HOSTS: jsonText.pipe(deployedHosts).optional(),
+  /** Region of the signing key and of the store. Default: the deployment's home region. */
+  AEGIS_CONTROL_REGION: z.string().min(1).optional(),
+  /** Of two control planes, regions obey the one with the higher term; the other one stands back. */
+  AEGIS_CONTROL_TERM: z.coerce.number().int().min(1).default(1),
+  /** JWKS of the keys that gateways trust. Default: `config/trust/<environment>.json`. */
+  AEGIS_TRUST_FILE: z.string().min(1).optional(),
+  /** Bucket of the store. Default: the deployment's. */
+  AEGIS_STORE_BUCKET: z.string().min(1).optional(),
+  /** Bucket with a copy of another control plane's store, which an own one begins with. Default: none. */
+  AEGIS_STORE_COPY_BUCKET: z.string().min(1).optional(),
   /** JSON: timings of rollouts in place of the deployment's. */
   AEGIS_ROLLOUT: jsonText.pipe(rolloutTimings).default({}),
 })
+
+/** Every variable that a control plane reads: a test compares them with those that the template sets. */
+export const KNOWN_VARIABLES: readonly string[] = Object.keys(environmentSchema.shape)
 
 export type ControlPlaneConfig = ReturnType<typeof loadConfig>
 
@@ -57,6 +70,11 @@ export function loadConfig(env: Record<string, string | undefined> = process.env
     regions: e.AEGIS_REGIONS,
     regionEndpoints: e.AEGIS_REGION_ENDPOINTS,
     deployedHosts: e.AEGIS_DEPLOYED_HOSTS,
+    controlRegion: e.AEGIS_CONTROL_REGION,
+    term: e.AEGIS_CONTROL_TERM,
+    trustFile: e.AEGIS_TRUST_FILE,
+    storeBucket: e.AEGIS_STORE_BUCKET,
+    storeCopyBucket: e.AEGIS_STORE_COPY_BUCKET,
     rollout: e.AEGIS_ROLLOUT,
   }
 }

@@ -17,6 +17,10 @@ export function startLoops(
   { log, busyMs = 200, idleMs = 1000, catchUpMs = 5000, keysMs = 60_000 }: LoopsOptions,
 ): () => Promise<void> {
   let allKeys = false
+  // What is signed now would be of use to nobody.
+  const unlessSuperseded = (work: () => Promise<void>) => async () => {
+    if (!plane.couriers.superseded()) await work()
+  }
   const busy = () => plane.kernel.state().rollout !== null
   const loops = [
     loop(
@@ -30,19 +34,19 @@ export function startLoops(
       () => (allKeys ? keysMs : catchUpMs),
     ),
     loop(
-      async () => {
+      unlessSuperseded(async () => {
         await plane.engine.signDirectories()
         await plane.engine.renew()
-      },
+      }),
       () => idleMs,
     ),
     loop(
-      async () => {
+      unlessSuperseded(async () => {
         plane.sample()
         await plane.engine.collectReplays()
         // A region that is told at once needs no wait for its own next look.
         if (await plane.engine.stepRollout()) void plane.couriers.round()
-      },
+      }),
       () => (busy() ? busyMs : idleMs),
     ),
     ...plane.couriers.status().map(({ region }) =>

@@ -24,6 +24,8 @@ export interface PlaneOptions {
   /** Regions by zone, of the whole deployment. */
   zones: Readonly<Record<string, readonly string[]>>
   ring: string
+  /** Of two control planes, regions obey the one with the higher term. Default: 1. */
+  term?: number
   /** The versioned bucket of the control account. */
   store: ObjectArchive
   signer: PublicSigner
@@ -85,7 +87,7 @@ export function createPlane(options: PlaneOptions): Plane {
   }
 
   const couriers = startCouriers({
-    ...{ cells, ring, clock, memory, log },
+    ...{ cells, ring, clock, memory, log, term: options.term ?? 1 },
     targetOf: (cell) => targetIn(kernel.state(), cell, options.rollout.canarySharePercent),
     catchUp: kernel.catchUp,
     bytesOf: shelf.get,

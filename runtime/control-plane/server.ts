@@ -7,8 +7,9 @@ import { deployment as input } from '../../config/deployment.ts'
 import { publicNames, sharedNames } from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import { type Deployment, regionsOf } from '../../config/schema.ts'
-import { loadTrustRoot } from '../../config/trust.ts'
+import { isPlaceholder, loadTrustRoot } from '../../config/trust.ts'
 import { kmsSigner } from '../identity/kms-signer.ts'
+import type { ObjectArchive } from '../model/ports.ts'
 import { POLICIES_DIR } from '../policy/build.ts'
 import { compilePolicy } from '../policy/compiler.ts'
 import { knownBuilt } from '../policy/modules.ts'
@@ -27,6 +28,7 @@ import { createPlane, type Plane } from './plane.ts'
 import { createRegistration, type Registration } from './registration.ts'
 import { createReplaying } from './replaying.ts'
 import { rolloutSettings } from './settings.ts'
+import { seedStore } from './store/seed.ts'
 
 // The process of the control plane. It owns signals, the port and the exit code; what it knows stands in its store and in the regions.
 
@@ -49,7 +51,9 @@ try {
 async function serve(config: ControlPlaneConfig): Promise<void> {
   const deployment = resolveDeployment(input, config.environment)
   const settings = rolloutSettings(deployment, config.rollout)
-  const plane = await makePlane(deployment, config, settings)
+  const s3 = storeClient(deployment, config)
+  const store = s3ObjectStore(s3, config.storeBucket ?? sharedNames(deployment).controlStore)
+  const plane = await makePlane({ deployment, config, rollout: settings, store })
   const registration = makeRegistration(plane, deployment, config)
   const directory = async () => (await plane.directory.of(plane.kernel.state())).state
   const cells = cellsOf(deployment, config)
@@ -64,7 +68,7 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
     operators: controlPlaneOperators({ issuer: names.operatorIssuer, audience: names.operatorAudience, clock }),
     settings,
     clock,
-    isOpen: () => open,
+    isOpen: () => open && !plane.couriers.superseded(),
   })
   let stopLoops = async () => {}
   let closing = false
@@ -77,6 +81,8 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
   })
   await app.listen({ host: config.host, port: config.port })
   await retried(async () => {
+    if (config.storeCopyBucket !== undefined)
+      log({ event: 'seeded', ...(await seedStore(s3ObjectStore(s3, config.storeCopyBucket), store)) })
     await plane.open()
     await plane.refreshKeys()
   })
@@ -101,22 +107,34 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
   }
 }
 
-async function makePlane(deployment: Deployment, config: ControlPlaneConfig, rollout: ReturnType<typeof rolloutSettings>): Promise<Plane> {
-  const {
-    keyId,
-    sign,
-    publicJwk: jwk,
-  } = await kmsSigner(new KMSClient({ region: deployment.homeRegion }), sharedNames(deployment).bundleSigningKey)
+/** Of the buckets that the control plane's region has: its store, and a copy that it may begin with. */
+function storeClient({ homeRegion }: Deployment, { controlRegion = homeRegion }: ControlPlaneConfig): S3Client {
   const requestHandler = { connectionTimeout: STORE_TIMEOUT_MS, requestTimeout: STORE_TIMEOUT_MS }
-  const s3 = new S3Client({ region: deployment.homeRegion, forcePathStyle: true, requestHandler })
+  return new S3Client({ region: controlRegion, forcePathStyle: true, requestHandler })
+}
+
+interface PlaneParts {
+  deployment: Deployment
+  config: ControlPlaneConfig
+  rollout: ReturnType<typeof rolloutSettings>
+  store: ObjectArchive
+}
+
+async function makePlane({ deployment, config, rollout, store }: PlaneParts): Promise<Plane> {
+  const region = config.controlRegion ?? deployment.homeRegion
+  const { keyId, sign, publicJwk: jwk } = await kmsSigner(new KMSClient({ region }), sharedNames(deployment).bundleSigningKey)
+  const trustRoot = loadTrustRoot(fromRepository('config/trust'), deployment.environment, config.trustFile)
+  if (!isPlaceholder(trustRoot) && !trustRoot.keys.some(({ kid }) => kid === keyId))
+    throw new Error(`the signing key of ${region} (${keyId}) is not in the trust root: gateways would believe nothing that it signs`)
   const maxAgeMs = deployment.bundleMaxAgeH * 3_600_000
   return createPlane({
     cells: cellsOf(deployment, config),
     zones: zonesOf(deployment),
     ring: config.ring,
-    store: s3ObjectStore(s3, sharedNames(deployment).controlStore),
+    term: config.term,
+    store,
     signer: { keyId, sign, publicJwk: publicJwk.parse(jwk) },
-    trustedKeys: loadTrustRoot(fromRepository('config/trust'), deployment.environment).keys,
+    trustedKeys: trustRoot.keys,
     maxAgeMs,
     renewEveryMs: maxAgeMs / RENEWALS_WITHIN_MAXIMUM_AGE,
     keyOverlapMs: config.keyOverlapMs,

@@ -109,6 +109,7 @@ function unknownWords(
       if (check.region !== 'every') known(line, 'region', check.region, regionNames)
       return
     }
+    if (check.check !== 'names') return
     known(line, 'name', check.name, Object.keys(names))
     known(line, 'place', check.place, Object.keys(wan))
     known(line, 'region', check.with ?? check.without ?? '', regionNames)

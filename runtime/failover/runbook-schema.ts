@@ -38,6 +38,9 @@ const check = z.discriminatedUnion('check', [
       without: region.optional(),
     })
     .refine((about) => (about.with === undefined) !== (about.without === undefined), 'needs either `with` or `without`'),
+  z.strictObject({ check: z.literal('control-plane'), state: z.enum(['up', 'down']) }),
+  /** What the drill has had published last is served by every gateway of every region. */
+  z.strictObject({ check: z.literal('published') }),
 ])
 
 const call = z.strictObject({

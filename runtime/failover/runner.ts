@@ -47,13 +47,12 @@ async function undoLeftOvers(run: Run): Promise<void> {
   run.roundStartedMs = ports.time.now()
   for (const step of plan.runbook.steps) {
     if (step.type !== 'inject') continue
-    const states = await ports.fabric.health()
-    if (states.every(({ region, state }) => region !== step.region || state === 'healthy')) continue
     const fault: Fault = FAULTS[step.fault]
+    if (!(await fault.isLeft(ports.fabric, step.region))) continue
     const mark = await fault.undo(ports.fabric, step.region)
     if (mark.processes.length === 0) continue
     ports.journal.add({ type: 'fault', fault: step.fault, region: step.region, action: 'undo', ...mark })
-    ports.say(`${step.region} was down, left behind by an earlier drill; it is up again`)
+    ports.say(`${step.fault} ${step.region} was left behind by an earlier drill; it is undone`)
     await watchMs(run, plan.bounds.failbackMs)
   }
 }
@@ -142,7 +141,7 @@ async function failback(run: Run, step: BlockOf<'failback'>): Promise<undefined>
   const mark = await fault.undo(ports.fabric, target.region)
   run.current = { ...run.current, readyAtMs: mark.doneAtMs }
   ports.journal.add({ type: 'fault', fault: target.fault, region: target.region, action: 'undo', ...mark })
-  ports.say(`round ${run.round}: ${target.region} is up again after ${((mark.doneAtMs - mark.atMs) / 1000).toFixed(1)} s`)
+  ports.say(`round ${run.round}: ${target.fault} ${target.region} was undone after ${((mark.doneAtMs - mark.atMs) / 1000).toFixed(1)} s`)
   await watch(run, step.for)
 }
 

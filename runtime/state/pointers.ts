@@ -1,4 +1,10 @@
-import { type AttributeValue, type DynamoDBClient, PutItemCommand, QueryCommand } from '@aws-sdk/client-dynamodb'
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type DynamoDBClient,
+  PutItemCommand,
+  QueryCommand,
+} from '@aws-sdk/client-dynamodb'
 import { z } from 'zod'
 
 /** Which bundle and directory a region is to serve. A mailbox entry: what it points to is believed only when signed. */
@@ -42,10 +48,15 @@ export interface RegionPointers {
   /** Undefined also where its item is malformed, and then `candidateFault` says how: that must not keep a region from its pointer. */
   candidate: Candidate | undefined
   candidateFault?: string
+  /** Of the control plane that this region obeys; 0 before one has said so. */
+  term: number
 }
 
 /** The ring of candidates: one region's share of agents. */
 export const CANARY = 'canary'
+
+/** Not a ring: the item says whose pointers these are. */
+const TERM = 'term'
 
 const digest = z.strictObject({ S: z.string().regex(/^[0-9a-f]{64}$/) }).transform(({ S }) => S)
 const natural = z
@@ -60,6 +71,7 @@ const pointerItem = z.object({
   directory_seq: natural,
   updated_at: natural,
 })
+const termItem = z.object({ term: natural })
 const candidateItem = z.object({
   rollout: z.strictObject({ S: z.string().min(1).max(128) }).transform(({ S }) => S),
   bundle_digest: digest,
@@ -84,8 +96,10 @@ export async function readPointers(client: DynamoDBClient, table: string, region
     }),
   )
   const itemOf = (name: string) => Items.find(({ sk }) => sk?.S === name)
-  const [stable, candidate] = [itemOf(ring), itemOf(CANARY)]
+  const [stable, candidate, term] = [itemOf(ring), itemOf(CANARY), itemOf(TERM)]
   return {
+    // One that is malformed holds nobody up: it was not written by any control plane.
+    term: termItem.safeParse(term).data?.term ?? 0,
     stable: stable && parsePointer(region, ring, stable),
     ...(candidate === undefined ? { candidate } : readCandidate(region, candidate)),
   }
@@ -113,6 +127,27 @@ export async function writeCandidate(client: DynamoDBClient, table: string, cand
     withdrawn: { BOOL: candidate.withdrawn },
     updated_at: { N: String(candidate.updatedAt) },
   })
+}
+
+/**
+ * Says that a region's pointers are moved by the control plane of this term from now on. In the region's own replica, where the condition holds.
+ * @returns false when one of a higher term was there before
+ */
+export async function claimTerm(client: DynamoDBClient, table: string, region: string, term: number): Promise<boolean> {
+  try {
+    await client.send(
+      new PutItemCommand({
+        TableName: table,
+        Item: { pk: { S: `pointer#${region}` }, sk: { S: TERM }, term: { N: String(term) } },
+        ConditionExpression: 'attribute_not_exists(term) OR term <= :term',
+        ExpressionAttributeValues: { ':term': { N: String(term) } },
+      }),
+    )
+    return true
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false
+    throw error
+  }
 }
 
 export const bundleKey = (digest: string) => `bundles/${digest}.tar.gz`

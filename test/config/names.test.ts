@@ -1,8 +1,9 @@
-import { REGION_ALARMS, type RegionAlarm, WATCH_ALARMS, type WatchAlarm } from '../../config/alarms.ts'
+import { CONTROL_ALARMS, type ControlAlarm, REGION_ALARMS, type RegionAlarm, WATCH_ALARMS, type WatchAlarm } from '../../config/alarms.ts'
 import { deployment as input } from '../../config/deployment.ts'
 import { DRILLS } from '../../config/drills.ts'
 import {
   cellNames,
+  controlNames,
   directorNames,
   publicNames,
   REGIONAL_TABLES,
@@ -54,6 +55,11 @@ function allNames(deployment: Deployment): string[] {
     const { probeRole, probeBucket } = watchNames(deployment, region)
     return [probeRole, probeBucket, stacks.observability(region)]
   })
+  const control = [deployment.homeRegion, 'eu-central-1'].flatMap((region) => {
+    const { executionRole, accessLogsBucket, logs, flowLogs } = controlNames(deployment, region)
+    return [executionRole, accessLogsBucket, logs, flowLogs, names.control(region)]
+  })
+  const here = controlNames(deployment, deployment.homeRegion)
   const { alarmTopic, dashboard, probe } = watchNames(deployment, deployment.homeRegion)
   return [
     ...cells,
@@ -62,6 +68,10 @@ function allNames(deployment: Deployment): string[] {
     ...[alarmTopic, probe, stacks.drillDirector, director.drillDocument, director.stopDocument, director.role, director.schedulerRole],
     ...[director.scheduleGroup, director.evidenceBucket],
     `dashboard ${dashboard}`,
+    ...control,
+    ...[here.loadBalancer, `topic ${here.alarmTopic}`, names.controlZone],
+    ...Object.keys(CONTROL_ALARMS).map((alarm) => here.alarm(alarm as ControlAlarm)),
+    ...[shared.controlStore, shared.controlStoreCopy, shared.standbyControlStore, shared.controlReplicationRole],
     ...[
       names.global,
       names.operatorIssuer,
@@ -72,7 +82,7 @@ function allNames(deployment: Deployment): string[] {
       shared.gatewayRepository,
       shared.collectorRepository,
     ],
-    ...[stacks.dns, stacks.globalState, stacks.controlPlane, stacks.routing],
+    ...[stacks.dns, stacks.controlDns, stacks.globalState, stacks.controlPlane, stacks.controlPlaneStandby, stacks.routing],
   ]
 }
 
@@ -93,10 +103,17 @@ describe('names', () => {
       for (const bucket of [cell.bundleBucket, cell.auditBucket, cell.accessLogsBucket]) expect(bucket.length).toBeLessThanOrEqual(63)
       for (const role of [cell.gatewayRole, cell.executionRole, cell.dataProtectionRole, ...DRILLS.map(cell.drillRole)])
         expect(role.length).toBeLessThanOrEqual(64)
+      const control = controlNames(deployment, region)
+      expect(control.loadBalancer.length).toBeLessThanOrEqual(32)
+      expect(control.accessLogsBucket.length).toBeLessThanOrEqual(63)
+      expect(control.executionRole.length).toBeLessThanOrEqual(64)
       const { probeBucket, probeRole } = watchNames(deployment, region)
       expect(probeBucket.length).toBeLessThanOrEqual(63)
       expect(probeRole.length).toBeLessThanOrEqual(64)
     }
+    const { controlStoreCopy, standbyControlStore, controlReplicationRole } = sharedNames(deployment)
+    for (const bucket of [controlStoreCopy, standbyControlStore]) expect(bucket.length).toBeLessThanOrEqual(63)
+    expect(controlReplicationRole.length).toBeLessThanOrEqual(64)
     const { evidenceBucket, scheduleGroup, role, schedulerRole, drillDocument } = directorNames(deployment)
     expect(evidenceBucket.length).toBeLessThanOrEqual(63)
     for (const name of [scheduleGroup, role, schedulerRole, drillDocument]) expect(name.length).toBeLessThanOrEqual(64)

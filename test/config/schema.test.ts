@@ -1,7 +1,15 @@
 import { deployment as input } from '../../config/deployment.ts'
 import { cellNames } from '../../config/names.ts'
 import { ConfigError, resolveDeployment } from '../../config/resolve.ts'
-import { accountOf, copyRegionOf, type DeploymentInput, primaryOf, regionsOf, watchingRegions } from '../../config/schema.ts'
+import {
+  accountOf,
+  controlRegionOf,
+  copyRegionOf,
+  type DeploymentInput,
+  primaryOf,
+  regionsOf,
+  watchingRegions,
+} from '../../config/schema.ts'
 
 const prod = input.environments.prod as DeploymentInput['environments'][string]
 const eu = { regions: ['eu-west-1', 'eu-central-1'], primary: 'eu-west-1', standby: 'eu-central-1' }
@@ -209,8 +217,8 @@ describe('values that contradict each other', () => {
 })
 
 describe('who operates', () => {
-  it('comes from private ranges, by default from the VPC itself', () => {
-    expect(resolveDeployment(input).operatorCidrs).toEqual(['10.0.0.0/16'])
+  it('comes from private ranges, by default from the VPCs themselves', () => {
+    expect(resolveDeployment(input).operatorCidrs).toEqual(['10.0.0.0/16', '10.64.0.0/20'])
     expect(faultsOf({ operatorCidrs: ['10.20.0.0/16', '172.31.0.0/20', '192.168.7.0/24', '100.64.0.0/10'] })).toEqual([])
   })
 
@@ -228,6 +236,37 @@ describe('who operates', () => {
 
   it.each(['login', 'operators'])('refuses a zone named %s, as that is a name of theirs', (zone) => {
     expect(faultsOf(withZones({ [zone]: { regions: ['us-west-2'] } })).join()).toMatch(`zones.${zone}: this name is taken`)
+  })
+})
+
+describe('the control plane', () => {
+  const faults = (controlPlane: Record<string, unknown>) => faultsOf({ controlPlane })
+
+  it('runs in the home region, with a standby or without', () => {
+    expect([faults({}), faults({ standbyRegion: 'eu-north-1' })]).toEqual([[], []])
+    expect(controlRegionOf(resolveDeployment(input))).toBe('eu-west-1')
+  })
+
+  it('moves to the standby region under a higher term', () => {
+    const controlPlane = { standbyRegion: 'eu-north-1', runsIn: 'standby', term: 2 } as const
+    expect(controlRegionOf(resolveDeployment({ ...input, controlPlane }))).toBe('eu-north-1')
+  })
+
+  it.each([
+    [{ standbyRegion: 'eu-west-1' }, 'controlPlane.standbyRegion: eu-west-1 is the home region'],
+    [{ standbyRegion: 'cn-north-1' }, 'controlPlane.standbyRegion: cn-north-1 is outside the aws partition'],
+    [{ runsIn: 'standby', term: 2 }, 'controlPlane.runsIn: standby needs controlPlane.standbyRegion'],
+    [{ standbyRegion: 'eu-north-1', runsIn: 'standby' }, "controlPlane.term: 1 is the home region's"],
+    [{ cpu: 300 }, 'controlPlane.cpu: 300 is no size of a Fargate task'],
+    [{ egressHosts: ['*'] }, 'controlPlane.egressHosts.0: is not a host name'],
+  ])('refuses %j', (controlPlane, fault) => {
+    expect(faults(controlPlane)).toEqual([expect.stringContaining(fault)])
+  })
+
+  it('refuses a zone that has its name', () => {
+    expect(faultsOf(withZones({ control: { regions: ['eu-north-1'] } }))).toEqual(
+      expect.arrayContaining(['zones.control: this name is taken by the control plane']),
+    )
   })
 })
 

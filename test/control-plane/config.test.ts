@@ -8,6 +8,8 @@ test('needs nothing', () => {
     regions: undefined,
     regionEndpoints: {},
     keyOverlapMs: 65 * 60_000,
+    term: 1,
+    storeCopyBucket: undefined,
   })
 })
 
@@ -24,6 +26,7 @@ test.each([
   [{ AEGIS_REGION_ENDPOINTS: '{' }, /^environment variable AEGIS_REGION_ENDPOINTS: is not JSON$/],
   [{ AEGIS_REGION_ENDPOINTS: '{"eu-west-1":"nowhere"}' }, /AEGIS_REGION_ENDPOINTS\.eu-west-1/],
   [{ AEGIS_KEY_OVERLAP_S: '-1' }, /AEGIS_KEY_OVERLAP_S/],
+  [{ AEGIS_CONTROL_TERM: '0' }, /AEGIS_CONTROL_TERM/],
   [{ AEGIS_PORT: '99999' }, /AEGIS_PORT/],
   [{ AEGIS_ROLLOUT: '{"canaryBakeS":-1}' }, /AEGIS_ROLLOUT\.canaryBakeS/],
   [{ AEGIS_DOCUMENTS_WHEN: 'sometimes' }, /AEGIS_DOCUMENTS_WHEN/],

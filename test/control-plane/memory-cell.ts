@@ -11,6 +11,8 @@ export interface MemoryCell extends Cell {
   /** By region and ring: its own replica of the global table. */
   pointers: Map<string, Pointer>
   candidate: Candidate | undefined
+  /** Of the control plane that it obeys. */
+  term: number
   key: PublicJwk
   /** Undefined: its KMS does not show the keys that attest. */
   attester: Attester | undefined
@@ -35,6 +37,7 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     bucket: new Map(),
     pointers: new Map(),
     candidate: undefined,
+    term: 0,
     key,
     attester: undefined,
     down: false,
@@ -57,7 +60,17 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     },
     async readPointers(of) {
       await reach(of === region ? 'read pointer' : `read pointers of ${of}`)
-      return { stable: cell.pointers.get(at(of, 'stable')), candidate: of === region ? cell.candidate : undefined }
+      return {
+        term: of === region ? cell.term : 0,
+        stable: cell.pointers.get(at(of, 'stable')),
+        candidate: of === region ? cell.candidate : undefined,
+      }
+    },
+    async claimTerm(term) {
+      await reach('claim term')
+      if (cell.term > term) return false
+      cell.term = term
+      return true
     },
     async writePointer(pointer) {
       await reach('move pointer')

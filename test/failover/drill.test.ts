@@ -251,7 +251,7 @@ describe('wrong usage', () => {
   })
 
   test.each([
-    [{ runbook: 'region-los' }, /no runbook "region-los", there are region-loss/],
+    [{ runbook: 'region-los' }, /no runbook "region-los", there are control-plane-loss, region-loss/],
     [{ runbook: '../etc/passwd' }, /runbook: is not the name of a runbook/],
     [{ repeat: 0 }, /repeat: /],
     [{ seed: -1 }, /seed: /],
@@ -276,3 +276,43 @@ function lateInOutage(): (call: ProbeResult) => boolean {
     return dueMs - firstMs > 12_000
   }
 }
+
+describe('a control plane loss drill', () => {
+  const drillOf = (plants: Parameters<typeof simulate>[0] = {}) => simulate(plants, { runbook: 'control-plane-loss' })
+
+  test('holds when nobody notices, and a new control plane publishes to every region', async () => {
+    const drill = await drillOf()
+    expect(drill.report.reasons).toEqual([])
+    expect(drill.exitCode).toBe(0)
+    expect(drill.acts).toEqual(['kill control-plane', 'restore control-plane', 'publish', 'restore control-plane'])
+  })
+
+  test('clears away what an earlier drill has left behind', async () => {
+    const drill = await drillOf({ controlPlaneLeftDown: true })
+    expect(drill.exitCode).toBe(0)
+    expect(drill.acts.slice(0, 3)).toEqual(['restore control-plane', 'publish', 'kill control-plane'])
+  })
+
+  test('refuses to pass when one region does not take what is published', async () => {
+    const drill = await drillOf({ deafRegion: 'us-east-1' })
+    expect(drill.report.verdict).toBe('missed')
+    expect(drill.report.reasons.join()).toContain('us-east-1 serves 3, not number 4')
+  })
+
+  test('refuses to pass when the new one publishes nothing', async () => {
+    const drill = await drillOf({ publishesNothing: true })
+    expect(drill.exitCode).not.toBe(0)
+    expect(drill.report.reasons.join()).toContain('does not publish')
+  })
+
+  test.each([
+    ['a region that needs the control plane', 'us-agent'],
+    ['the region where it stood', 'eu-agent'],
+  ])('refuses to pass when calls fail in %s', async (_, client) => {
+    const drill = await drillOf({
+      call: (call, _phase, clockMs) => (call.client === client && clockMs > 25_000 && call.dueMs % 2000 < 60 ? failedCall : undefined),
+    })
+    expect(drill.report.verdict).toBe('missed')
+    expect(missedOf(drill)).toEqual(expect.arrayContaining([client === 'us-agent' ? 'failed_elsewhere' : 'client_rto_s']))
+  })
+})

@@ -10,6 +10,8 @@ import { profile } from './support/profile.ts'
 const BEHIND_MS = 5000
 const timings = { health_check_interval_ms: 1000, health_check_failure_threshold: 3, record_ttl_ms: 3000, client_timeout_ms: 1000 }
 
+const operators = { publisher: 'p', viewer: 'v' }
+
 let folder: string
 let server: Server
 let answers: Record<string, object | undefined>
@@ -92,6 +94,37 @@ describe('the fabric driver', () => {
     expect(Math.abs(mark.atMs - (1000 + BEHIND_MS))).toBeLessThan(500)
     expect(mark.doneAtMs - mark.atMs).toBeCloseTo(10)
     expect(JSON.parse(asked.at(-1)?.body ?? '')).toEqual({ region: 'eu-west-1', restore_after_ms: 1235 })
+  })
+
+  test('has the control plane publish, as its publisher, and looks at what every gateway serves', async () => {
+    const { port } = server.address() as AddressInfo
+    writeFileSync(
+      join(folder, 'fabric.json'),
+      JSON.stringify({ names: {}, wan: {}, demo_tokens: {}, control_plane: `http://127.0.0.1:${port}`, operator_tokens: operators }),
+    )
+    const fabric = await connectFabric(folder)
+    expect(await fabric.publication()).toBeUndefined()
+    answers['POST /v1/renewals'] = { revision: 'r', seq: 9 }
+    answers['GET /v1/status'] = {
+      regions: [
+        { region: 'eu-west-1', error: null },
+        { region: 'us-east-1', error: 'away' },
+      ],
+      fleet: [
+        { region: 'eu-west-1', seq: 9 },
+        { region: 'eu-west-1', seq: 8 },
+      ],
+    }
+    await fabric.publishAnew()
+    expect(asked.at(-1)?.token).toBe('Bearer p')
+    expect(await fabric.publication()).toEqual({
+      orderedSeq: 9,
+      regions: [
+        { region: 'eu-west-1', servedSeq: 8, error: null },
+        { region: 'us-east-1', servedSeq: null, error: 'away' },
+      ],
+    })
+    expect(asked.at(-1)?.token).toBe('Bearer v')
   })
 
   test('passes over kinds of events that it does not know', async () => {

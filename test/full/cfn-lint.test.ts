@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { deployment } from '../../config/deployment.ts'
 import { EVERYTHING_ON } from '../stacks/everything-on.ts'
-import { buildApp } from '../stacks/synthesized.ts'
+import { buildApp, synthesize } from '../stacks/synthesized.ts'
 import { suiteNeeding } from './support/needs.ts'
 
 // Every template of the default deployment, as AWS's own linter knows the types of each region. `npm run test:full` names the linter.
@@ -49,6 +50,28 @@ suite('cfn-lint', () => {
       expect(findings).toEqual([...byRegion.keys()].map((region) => [region, '']))
     },
     SYNTH_TIMEOUT_MS + LINT_TIMEOUT_MS,
+  )
+
+  test(
+    'finds nothing in the standby of the control plane after a move',
+    () => {
+      const { accounts } = deployment.environments.prod ?? {}
+      const controlZone = { hostedZoneId: 'Z0123456789ABC', nameServers: ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'] }
+      const { templates } = synthesize({
+        controlPlane: { standbyRegion: 'eu-central-1', runsIn: 'standby', term: 2 },
+        environments: { prod: { accounts: accounts as { control: string; workload: string }, controlZone } },
+      })
+      for (const [name, region] of [
+        ['aegis-prod-control-plane-standby', 'eu-central-1'],
+        ['aegis-prod-control-plane', 'eu-west-1'],
+        ['aegis-prod-routing', 'eu-north-1'],
+      ] as const) {
+        const file = join(out, `moved-${name}.json`)
+        writeFileSync(file, JSON.stringify(templates.get(name)))
+        expect([name, lint(region, [file])]).toEqual([name, ''])
+      }
+    },
+    LINT_TIMEOUT_MS,
   )
 
   test(

@@ -98,7 +98,7 @@ suite('a first deploy', () => {
   test(
     'refuses accounts that are not bootstrapped, each with its command',
     () => {
-      const { status, text } = aegis('preflight', 'aegis-prod-dns', 'aegis-prod-control-plane')
+      const { status, text } = aegis('preflight', 'aegis-prod-dns', 'aegis-prod-control-dns', 'aegis-prod-control-plane')
       expect(status).toBe(1)
       expect(text).toContain(`${WORKLOAD}/eu-north-1 is not bootstrapped: npm exec cdk -- bootstrap aws://${WORKLOAD}/eu-north-1\n`)
       expect(text).toContain(`${CONTROL}/${REGION} is not bootstrapped`)
@@ -107,10 +107,10 @@ suite('a first deploy', () => {
       const execution = ['--cloudformation-execution-policies', 'arn:aws:iam::aws:policy/AdministratorAccess']
       const ended = [
         cdk(['bootstrap', `aws://${WORKLOAD}/${REGION}`, `aws://${WORKLOAD}/eu-north-1`]),
-        cdk(['bootstrap', `aws://${CONTROL}/${REGION}`, ...trust, ...execution], CONTROL),
+        cdk(['bootstrap', `aws://${CONTROL}/${REGION}`, `aws://${CONTROL}/eu-north-1`, ...trust, ...execution], CONTROL),
       ]
       expect(ended.map(({ status: code }) => code)).toEqual([0, 0])
-      expect(aegis('preflight', 'aegis-prod-dns', 'aegis-prod-control-plane')).toMatchObject({ status: 0 })
+      expect(aegis('preflight', 'aegis-prod-dns', 'aegis-prod-control-dns', 'aegis-prod-control-plane')).toMatchObject({ status: 0 })
     },
     STEP_TIMEOUT_MS,
   )

@@ -58,6 +58,7 @@ describe.each(files)('%s', (file) => {
     const names = publicNames(deployment)
     const hosts = new Set([
       names.global,
+      names.controlZone,
       ...Object.keys(deployment.zones).map(names.zone),
       ...regionsOf(deployment).map(({ region }) => names.regional(region)),
     ])

@@ -52,6 +52,27 @@ describe('an estimate', () => {
     expect(usdOf([stack(service(2, 10))], 'xray-traces-million')).toBe(0)
   })
 
+  it('pays a control plane by its own number of tasks, and sends no call through it', () => {
+    const control: CostedStack = {
+      name: 'control-plane',
+      region: REGION,
+      serves: false,
+      template: {
+        Resources: {
+          Service: { Type: 'AWS::ECS::Service', Properties: { DesiredCount: 3 } },
+          Task: { Type: 'AWS::ECS::TaskDefinition', Properties: { Cpu: '512', Memory: '1024' } },
+          Nat: { Type: 'AWS::EC2::NatGateway' },
+          Key: { Type: 'AWS::KMS::Key', Properties: { KeySpec: 'ECC_NIST_P256' } },
+        },
+      },
+    }
+    const cell = stack(service(2, 10))
+    const own = estimate([cell, control], prices, assumed({ callsPerSecond: 1000 })).lines.filter((line) => line.stack === 'control-plane')
+    expect(own.map(({ item }) => item).toSorted()).toEqual(['fargate-arm-gb-hour', 'fargate-arm-vcpu-hour', 'kms-key-month', 'nat-hour'])
+    expect(own.find(({ item }) => item === 'fargate-arm-vcpu-hour')?.quantity).toBeCloseTo((3 * HOURS) / 2, 6)
+    expect(own.every(({ kind }) => kind === 'fixed')).toBe(true)
+  })
+
   it('pays an open load balancer its addresses and its use, and an internal one its hours', () => {
     const balancer = (Scheme: string) => ({
       Type: 'AWS::ElasticLoadBalancingV2::LoadBalancer',

@@ -3,6 +3,7 @@ import { appSuite } from './suites/app.ts'
 import { bundleStoreSuite } from './suites/bundle-store.ts'
 import { collectorSuite } from './suites/collector.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
+import { controlPlaneStandbySuite } from './suites/control-plane-standby.ts'
 import { deployRulesSuite } from './suites/deploy-rules.ts'
 import { dnsSuite } from './suites/dns.ts'
 import { drillDirectorSuite } from './suites/drill-director.ts'
@@ -35,6 +36,7 @@ describe('keys', () => keysSuite(synthesized))
 describe('global-state', () => globalStateSuite(synthesized))
 describe('zone', () => zoneSuite(synthesized))
 describe('control-plane', () => controlPlaneSuite(synthesized))
+describe('control-plane, standby', () => controlPlaneStandbySuite(synthesized))
 describe('bundle-store', () => bundleStoreSuite(synthesized))
 describe('network', () => networkSuite(synthesized))
 describe('residency-store', () => residencyStoreSuite(synthesized))

@@ -38,7 +38,7 @@ export function buildApp(
   changed: Partial<DeploymentInput> = {},
   pins: Partial<AegisAppOptions> = {},
 ): { app: App; deployment: Deployment } {
-  const app = new App({ context: cdkContext(), analyticsReporting: false })
+  const app = new App({ context: { ...cdkContext(), ...(pins.imageTag && { imageTag: pins.imageTag }) }, analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
   addNagChecks(app, deployment)
   addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG, ...pins })
@@ -59,6 +59,8 @@ export function synthesize(changed: Partial<DeploymentInput> = {}, pins: Partial
   return { app, deployment, templates }
 }
 
+const CONTROL_ZONE = { hostedZoneId: 'Z0123456789DEF', nameServers: ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'] }
+
 /** As an adopter's, with nothing left of the placeholders: other accounts, domain, documents and pins. */
 export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDir?: string; allowDemo?: boolean } = {}): Synthesized {
   const folder = mkdtempSync(join(tmpdir(), 'aegis-own-documents-'))
@@ -70,7 +72,7 @@ export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDi
       {
         domain: 'aegis.corp',
         documentsDir: documentsDir ?? folder,
-        environments: { prod: { accounts, hostedZoneId: 'Z0123456789ABC', allowDemo } },
+        environments: { prod: { accounts, hostedZoneId: 'Z0123456789ABC', controlZone: CONTROL_ZONE, allowDemo } },
       },
       { trustRoot, imageTag: 'v1' },
     )

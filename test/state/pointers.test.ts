@@ -1,5 +1,5 @@
 import { PutItemCommand } from '@aws-sdk/client-dynamodb'
-import { type Candidate, type Pointer, readPointers, writeCandidate, writePointer } from '../../runtime/state/pointers.ts'
+import { type Candidate, claimTerm, type Pointer, readPointers, writeCandidate, writePointer } from '../../runtime/state/pointers.ts'
 import { type TestTables, testTables } from '../support/dynamodb.ts'
 
 let tables: TestTables
@@ -33,10 +33,25 @@ const read = (region: string) => readPointers(tables.client, 'global', region, '
 
 test('a pointer and a candidate are read back as they were written, per region', async () => {
   await writePointer(tables.client, 'global', pointer)
-  expect(await read('eu-west-1')).toEqual({ stable: pointer, candidate: undefined })
+  expect(await read('eu-west-1')).toEqual({ term: 0, stable: pointer, candidate: undefined })
   await writeCandidate(tables.client, 'global', candidate)
-  expect(await read('eu-west-1')).toEqual({ stable: pointer, candidate })
-  expect(await read('us-east-1')).toEqual({ stable: undefined, candidate: undefined })
+  expect(await read('eu-west-1')).toEqual({ term: 0, stable: pointer, candidate })
+  expect(await read('us-east-1')).toEqual({ term: 0, stable: undefined, candidate: undefined })
+})
+
+test('a region obeys the highest term that ever claimed it, and each region for itself', async () => {
+  const claim = (term: number, region = 'ap-southeast-1') => claimTerm(tables.client, 'global', region, term)
+  expect([await claim(1), await claim(1), await claim(2)]).toEqual([true, true, true])
+  expect(await claim(1)).toBe(false)
+  expect((await read('ap-southeast-1')).term).toBe(2)
+  expect((await read('eu-west-1')).term).toBe(0)
+})
+
+test('a term that nobody could have claimed is none', async () => {
+  await tables.client.send(
+    new PutItemCommand({ TableName: 'global', Item: { pk: { S: 'pointer#eu-south-1' }, sk: { S: 'term' }, term: { S: 'mine' } } }),
+  )
+  expect((await read('eu-south-1')).term).toBe(0)
 })
 
 test('a malformed candidate does not keep a region from its pointer', async () => {

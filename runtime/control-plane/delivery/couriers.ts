@@ -4,7 +4,7 @@ import type { FleetReport } from '../../state/fleet.ts'
 import { bundleKey } from '../../state/pointers.ts'
 import type { Cell } from '../cell.ts'
 import type { LastKnown } from '../last-known.ts'
-import { type Ahead, deliver, PointerAheadError, type Target } from './deliver.ts'
+import { type Ahead, deliver, PointerAheadError, SupersededError, type Target } from './deliver.ts'
 
 export interface CellStatus {
   region: string
@@ -22,6 +22,8 @@ export interface CellStatus {
 export interface CouriersOptions {
   cells: readonly Cell[]
   ring: string
+  /** Of this control plane. */
+  term: number
   clock: Clock
   memory: LastKnown
   /** What a region is to have now; undefined while nothing is published. */
@@ -54,6 +56,11 @@ export interface Couriers {
   holds(region: string, digest: string): boolean
   /** The highest numbers found in a region that are above what it was to get, though nobody of this control plane has brought it that. */
   ahead(): Ahead
+  /**
+   * Whether a newer control plane has taken this one's place: every region that answers obeys it. One region alone is believed for itself only:
+   * whoever has taken it over must not stop what the others get.
+   */
+  superseded(): boolean
 }
 
 /** A bucket is compared again with what it is known to hold after this: it may have lost an object. */
@@ -61,7 +68,7 @@ const HELD_MS = 60_000
 /** A region that does not answer for a moment is not silent: a request that fails may take two seconds, and so may the next. */
 const HEARD_MS = 10_000
 
-export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesOf, log }: CouriersOptions): Couriers {
+export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, bytesOf, log }: CouriersOptions): Couriers {
   const rounds = new Map(cells.map((cell) => [cell.region, courier(cell)]))
   let ahead: Ahead = { bundle: 0, directory: 0 }
 
@@ -73,7 +80,7 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
     let reports: readonly FleetReport[] = []
     let heardAt = clock.monotonic()
     let held = { since: clock.monotonic(), keys: new Set<string>() }
-    let [learnt, admitted] = [false, false]
+    let [learnt, admitted, superseded] = [false, false, false]
     let underway: Promise<void> | undefined
     let queued: Promise<void> | undefined
 
@@ -111,7 +118,8 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
     }
     const give = async (target: Target) => {
       if (clock.monotonic() - held.since > HELD_MS) held = { since: clock.monotonic(), keys: new Set() }
-      await deliver(cell, target, { ring, nowMs: clock.now(), held: held.keys, bytesOf })
+      await deliver(cell, target, { term, ring, nowMs: clock.now(), held: held.keys, bytesOf })
+      superseded = false
       const { bundle, directory } = target
       const known = status.bundleDigest === bundle.digest && status.directoryDigest === directory.digest
       if (!known || status.error !== null) log({ event: 'confirmed', region, seq: bundle.seq, directory_seq: directory.seq })
@@ -122,7 +130,10 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
       }
     }
     const failed = (error: unknown) => {
-      if (status.error === null) log({ event: 'unconfirmed', region, detail: String(error) })
+      const before = superseded
+      superseded = error instanceof SupersededError
+      if (superseded ? !before : status.error === null)
+        log({ event: superseded ? 'superseded' : 'unconfirmed', region, detail: String(error) })
       status = { ...status, error: error instanceof Error ? error.message : String(error) }
       held.keys.clear()
       if (!(error instanceof PointerAheadError)) return
@@ -148,6 +159,7 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
       bring,
       status: () => status,
       reports: () => reports,
+      superseded: () => superseded,
       holds: (digest: string) => held.keys.has(bundleKey(digest)),
       learnt: () => learnt || memory.unread(region) === undefined,
       admit() {
@@ -171,5 +183,9 @@ export function couriers({ cells, ring, clock, memory, targetOf, catchUp, bytesO
     },
     holds: (region, digest) => rounds.get(region)?.holds(digest) ?? false,
     ahead: () => ahead,
+    superseded: () => {
+      const all = [...rounds.values()]
+      return all.some((one) => one.superseded()) && all.every((one) => one.superseded() || one.status().error !== null)
+    },
   }
 }

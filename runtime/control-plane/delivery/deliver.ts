@@ -13,6 +13,8 @@ export interface Target {
 }
 
 export interface DeliverOptions {
+  /** Of this control plane: a region that obeys a higher one is left alone. */
+  term: number
   ring: string
   nowMs: number
   /** Digests that this region's bucket is known to hold. Added to. */
@@ -45,13 +47,21 @@ export class PointerAheadError extends Error {
   }
 }
 
+/** A newer control plane publishes to the region: this one was thought to be lost, and what it knows is old. */
+export class SupersededError extends Error {
+  override name = 'SupersededError'
+}
+
 /**
  * Brings one region to its target: objects by digest, read back whole, and only then the pointers. So a pointer never names an object that is
  * not there, and a region that fails half-way keeps serving what it has.
  */
-export async function deliver(cell: Cell, target: Target, { ring, nowMs, held, bytesOf }: DeliverOptions): Promise<void> {
+export async function deliver(cell: Cell, target: Target, { term, ring, nowMs, held, bytesOf }: DeliverOptions): Promise<void> {
   const { bundle, directory, candidate, stored } = target
   const before = await cell.readPointers(cell.region)
+  if (before.term > term) throw new SupersededError(`${cell.region} obeys the control plane of term ${before.term}, this one is of ${term}`)
+  if (before.term < term && !(await cell.claimTerm(term)))
+    throw new SupersededError(`${cell.region} obeys a control plane of a higher term than ${term}`)
   refuseAhead(cell.region, before, target)
   const bundles = [bundle.digest, candidate?.bundleDigest, stored].filter((digest) => digest !== undefined)
   const keys = [...new Set(bundles.map(bundleKey)), directoryKey(directory.digest)]

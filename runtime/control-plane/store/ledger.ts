@@ -52,8 +52,9 @@ export interface Ledger {
 /** Objects that are read at once. */
 const READ_AT_ONCE = 32
 
-const PREFIX = 'ledger/'
-const keyOf = (n: number) => `${PREFIX}${String(n).padStart(12, '0')}.json`
+export const LEDGER_PREFIX = 'ledger/'
+/** Where entry `n` stands. */
+export const ledgerKey = (n: number) => `${LEDGER_PREFIX}${String(n).padStart(12, '0')}.json`
 
 export function openLedger(store: ObjectArchive): Ledger {
   let newest: LedgerEntry | undefined
@@ -64,7 +65,7 @@ export function openLedger(store: ObjectArchive): Ledger {
     const bytes = await store.get(key)
     if (bytes === undefined) throw new StoreDamagedError(`${key} is listed and cannot be read`)
     const parsed = entrySchema.safeParse(jsonOf(bytes))
-    if (!parsed.success || keyOf(parsed.data.n) !== key) throw new StoreDamagedError(`${key} is no entry of the ledger`)
+    if (!parsed.success || ledgerKey(parsed.data.n) !== key) throw new StoreDamagedError(`${key} is no entry of the ledger`)
     return parsed.data
   }
   const entries = async function* (keys: readonly string[]) {
@@ -77,18 +78,18 @@ export function openLedger(store: ObjectArchive): Ledger {
   }
   const readPast = async () => {
     const last = past.at(-1)
-    for await (const { state: _, ...act } of entries(await store.list(PREFIX, last && keyOf(last.n)))) past.push(act)
+    for await (const { state: _, ...act } of entries(await store.list(LEDGER_PREFIX, last && ledgerKey(last.n)))) past.push(act)
   }
 
   return {
     last: () => newest,
     async catchUp() {
-      const after = newest === undefined ? undefined : keyOf(newest.n)
-      const keys = await store.list(PREFIX, after)
+      const after = newest === undefined ? undefined : ledgerKey(newest.n)
+      const keys = await store.list(LEDGER_PREFIX, after)
       const last = keys.at(-1)
       if (last === undefined) return newest
       // An entry is created only after the one before it, so a gap is a loss.
-      const expected = keyOf((newest?.n ?? 0) + keys.length)
+      const expected = ledgerKey((newest?.n ?? 0) + keys.length)
       if (last !== expected)
         throw new StoreDamagedError(`the ledger ends with ${last} and has ${keys.length} entries up to it: some are missing`)
       newest = await entry(last)
@@ -97,7 +98,7 @@ export function openLedger(store: ObjectArchive): Ledger {
     async append(act, state, atMs) {
       const next: LedgerEntry = { n: (newest?.n ?? 0) + 1, atMs, ...act, state }
       const bytes = Buffer.from(JSON.stringify(entrySchema.parse({ ...next, id: randomUUID() })))
-      if (!(await store.create(keyOf(next.n), bytes)) && !(await isOurs(keyOf(next.n), bytes))) {
+      if (!(await store.create(ledgerKey(next.n), bytes)) && !(await isOurs(ledgerKey(next.n), bytes))) {
         throw new LedgerConflictError(`entry ${next.n} of the ledger was written by somebody else`)
       }
       newest = next
@@ -105,7 +106,7 @@ export function openLedger(store: ObjectArchive): Ledger {
     },
     async read(after, limit) {
       const found: LedgerEntry[] = []
-      for await (const one of entries((await store.list(PREFIX, keyOf(after))).slice(0, limit))) found.push(one)
+      for await (const one of entries((await store.list(LEDGER_PREFIX, ledgerKey(after))).slice(0, limit))) found.push(one)
       return found
     },
     async acts() {

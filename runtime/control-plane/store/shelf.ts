@@ -25,20 +25,21 @@ export function openShelf(store: ObjectArchive): Shelf {
     async put(bytes) {
       const digest = sha256(bytes)
       // Where one stands it is this very one, or `get` says that it is not.
-      if (!held.has(digest)) await store.create(keyOf(digest), bytes)
+      if (!held.has(digest)) await store.create(shelfKey(digest), bytes)
       keep(digest, bytes)
       return digest
     },
     async get(digest) {
       const known = held.get(digest)
       if (known !== undefined) return known
-      const bytes = await store.get(keyOf(digest))
+      const bytes = await store.get(shelfKey(digest))
       if (bytes === undefined || sha256(bytes) !== digest)
-        throw new StoreDamagedError(`${keyOf(digest)} is ${bytes === undefined ? 'missing' : 'not what was put there'}`)
+        throw new StoreDamagedError(`${shelfKey(digest)} is ${bytes === undefined ? 'missing' : 'not what was put there'}`)
       keep(digest, bytes)
       return bytes
     },
   }
 }
 
-const keyOf = (digest: string) => `objects/${digest}`
+/** Where an object stands. */
+export const shelfKey = (digest: string) => `objects/${digest}`

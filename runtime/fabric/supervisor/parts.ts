@@ -142,6 +142,7 @@ export function controlPlaneSpec({ deployment, topology, plan, layout }: Surroun
       AEGIS_ENVIRONMENT: deployment.environment,
       AEGIS_HOST: '127.0.0.1',
       AEGIS_PORT: String(port),
+      AEGIS_TRUST_FILE: layout.trustFile,
       AEGIS_DOCUMENTS_DIR: documentsDir,
       AEGIS_DEPLOYED_HOSTS: JSON.stringify(topology.allowedHosts.map(({ hosts, origin: { region, stack } }) => ({ region, stack, hosts }))),
       ...(profile === 'compressed' && { AEGIS_ROLLOUT: JSON.stringify(COMPRESSED_ROLLOUT) }),

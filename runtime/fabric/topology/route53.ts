@@ -71,7 +71,7 @@ export function readRecords(resources: Resource[], known: Known): RecordSet[] {
   if (group !== undefined)
     throw new TemplateError(where(group, 'RecordSets'), 'record set groups are not read', 'write each record as an AWS::Route53::RecordSet')
   const records = ofType(resources, 'AWS::Route53::RecordSet')
-    .filter((resource) => !leadsToEdge(resource, resources))
+    .filter((resource) => !leadsToEdge(resource, resources) && !isDelegation(resource, known))
     .map((resource) => readRecord(resource, known))
   refuseMixedGroups(records)
   return records
@@ -83,6 +83,11 @@ function leadsToEdge({ properties, stack }: Resource, resources: Resource[]): bo
   const attribute = AliasTarget?.DNSName?.['Fn::GetAtt']
   const target = Array.isArray(attribute) ? attribute[0] : undefined
   return resources.some((other) => other.type === 'AWS::CloudFront::Distribution' && other.stack === stack && other.logicalId === target)
+}
+
+/** The fabric's one server answers for every zone of the templates, so that one handed over to another needs no record of it. */
+function isDelegation({ properties }: Resource, { hostedZones }: Known): boolean {
+  return properties.Type === 'NS' && hostedZones.some(({ name }) => name === cfnName.safeParse(properties.Name).data)
 }
 
 function readRecord(resource: Resource, known: Known): RecordSet {

@@ -16,10 +16,14 @@ export interface FabricControl {
   readonly about: Readonly<Record<string, string>>
   /** Bearer tokens by agent. Read anew for each round, as they expire. */
   tokens(): Promise<Record<string, string>>
-  /** Kills every process of a region at once. `restoreAfterMs`: the fabric undoes it by itself, should the drill die. */
+  /** Kills every process of a region, or `control-plane`, at once. `restoreAfterMs`: the fabric undoes it by itself, should the drill die. */
   killRegion(region: string, restoreAfterMs: number): Promise<FaultMark>
   /** Starts what was killed, resolves when the region is ready. Does nothing to a region that is up. */
   restoreRegion(region: string): Promise<FaultMark>
+  /** What the control plane says of its publications; undefined when it does not answer. */
+  publication(): Promise<Publication | undefined>
+  /** Has the control plane publish what is active under a new number. Resolves when it has written that down. */
+  publishAnew(): Promise<void>
   /** State of every region's health check, as DNS sees it. */
   health(): Promise<HealthState[]>
   /** What happened after an earlier position, oldest first. */
@@ -35,6 +39,13 @@ export interface FaultMark {
   doneAtMs: number
   /** Names of the processes. */
   processes: string[]
+}
+
+export interface Publication {
+  /** Number of what the drill had published last. Absent: nothing yet. */
+  orderedSeq?: number
+  /** The least number that any gateway of a region serves; null when none says so. `error`: why the region could not be brought what it is to have. */
+  regions: { region: string; servedSeq: number | null; error: string | null }[]
 }
 
 export interface HealthState {

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { now } from '../clock.ts'
 import { profileSchema } from '../profile.ts'
 import type { FabricControl, FaultMark } from './control.ts'
+import { controlPlaneOperator } from './control-plane.ts'
 
 /**
  * Connects to the fabric that runs on this machine, by the control API of its supervisor.
@@ -20,6 +21,10 @@ export async function connectFabric(stateDir: string): Promise<FabricControl> {
   const offsetMs = await clockOffsetMs(() => api.get('/health', healthSchema))
   const here = (atMs: number) => atMs + offsetMs
   const { names, wan } = fabricSchema.parse(await readJson(fabricFile))
+  const controlPlane = controlPlaneOperator(async () => {
+    const { control_plane: at, operator_tokens } = accessSchema.parse(await readJson(fabricFile))
+    return { url: at, ...operator_tokens }
+  })
   const mark = (wire: { at_ms: number; names: string[]; done_at_ms: number }): FaultMark => ({
     atMs: here(wire.at_ms),
     doneAtMs: here(wire.done_at_ms),
@@ -44,6 +49,8 @@ export async function connectFabric(stateDir: string): Promise<FabricControl> {
       const { at_ms, ready_at_ms, started } = await api.post('/faults/restore', { region }, restoredSchema)
       return mark({ at_ms, done_at_ms: ready_at_ms, names: started.map(({ name }) => name) })
     },
+    publication: controlPlane.publication,
+    publishAnew: controlPlane.publishAnew,
     async health() {
       const { checks } = await api.get('/health', healthSchema)
       return checks.map(({ region, state, since_ms }) => ({ region, state, sinceMs: here(since_ms) }))
@@ -126,6 +133,7 @@ const hosts = z.record(
   z.url().transform((url) => new URL(url).host),
 )
 const fabricSchema = z.object({ names: hosts, wan: strings, demo_tokens: strings })
+const accessSchema = z.object({ control_plane: z.url(), operator_tokens: z.object({ publisher: z.string(), viewer: z.string() }) })
 const processes = z.array(z.object({ name: z.string() }))
 const statusSchema = z.object({
   profile: profileSchema,

@@ -12,7 +12,7 @@ export function renderRound(round: Round, measures: RoundMeasures, events: reado
     round.steadyFromMs,
     round.endMs,
   )
-  const marks = marksOf(round, measures)
+  const marks = marksOf(events, round, measures)
   const width = Math.max(...chart.lines.map(({ client }) => client.length))
   return [
     `### Round ${round.round}`,
@@ -37,17 +37,22 @@ interface Mark {
   what: string
 }
 
-function marksOf(round: Round, { detectionMs, dnsShiftMs, rtoMs, failbackMs }: RoundMeasures): Mark[] {
+function marksOf(events: readonly JournalEvent[], round: Round, { detectionMs, dnsShiftMs, rtoMs, failbackMs }: RoundMeasures): Mark[] {
   const after = (letter: string, fromMs: number, ms: number | null, what: (seconds: string) => string): Mark[] =>
     ms === null ? [] : [{ letter, atMs: fromMs + ms, what: what(seconds(ms)) }]
   return [
-    { letter: 'K', atMs: round.t0Ms, what: `killed ${round.region} at ${new Date(round.t0Ms).toISOString()}` },
+    { letter: 'K', atMs: round.t0Ms, what: `${faultOf(events, round)} ${round.region} at ${new Date(round.t0Ms).toISOString()}` },
     ...after('D', round.t0Ms, detectionMs, (time) => `health check flipped after ${time}`),
     ...after('S', round.t0Ms, dnsShiftMs, (time) => `names answered without it after ${time}`),
     ...after('R', round.t0Ms, rtoMs, (time) => `last exposed client recovered after ${time}`),
     { letter: 'B', atMs: round.undoAtMs, what: `bringing it back began after ${seconds(round.undoAtMs - round.t0Ms)}` },
     ...after('F', round.readyAtMs, failbackMs, (time) => `every exposed client reached it again ${time} after it was ready`),
   ]
+}
+
+function faultOf(events: readonly JournalEvent[], { t0Ms }: Round): string {
+  const injected = events.find((event) => event.type === 'fault' && event.action === 'inject' && event.atMs === t0Ms)
+  return injected?.type === 'fault' ? injected.fault : 'fault in'
 }
 
 function clientsTable(clients: readonly ClientMeasures[]): string {

@@ -89,6 +89,16 @@ test('a load balancer inside and a role that needs no name are seen as such: pla
   expect(changed.roles.map(({ needsSourceIdentity }) => needsSourceIdentity)).toEqual([false])
 })
 
+test('a zone that is handed over to another one is answered by the same server, and needs no record', () => {
+  const before = read().records
+  const { records, hostedZones } = read((templates) => {
+    add('aegis-prod-dns', 'Control', { Type: 'AWS::Route53::HostedZone', Properties: { Name: 'control.aegis.example' } })(templates)
+    add(ROUTING, 'Delegation', delegation)(templates)
+  })
+  expect(hostedZones.map(({ name }) => name)).toContain('control.aegis.example')
+  expect(records).toEqual(before)
+})
+
 test('the task environment that is read is the one of the template: a planted change shows', () => {
   const changed = read((templates) => {
     const containers = (of(templates, 'aegis-prod-gateway-eu-west-1', 'Task').Properties as { ContainerDefinitions: object[] })
@@ -98,12 +108,17 @@ test('the task environment that is read is the one of the template: a planted ch
   expect(changed.cells[0]?.environment).toEqual({ AEGIS_REGION: 'planted' })
 })
 
+const delegation = {
+  Type: 'AWS::Route53::RecordSet',
+  Properties: { Name: 'control.aegis.example.', Type: 'NS', TTL: '60', ResourceRecords: ['ns-1.example.'] },
+}
 const ROUTING = 'aegis-prod-routing'
 const GATEWAY = 'aegis-prod-gateway-eu-west-1'
 const STORES = 'aegis-prod-stores-eu-west-1'
 
 /** What is changed in the templates, and the words of the error that must follow. */
 const refusals: [what: string, change: (templates: Record<string, Resources>) => void, error: RegExp][] = [
+  ['name servers of a zone that is in no template', add(ROUTING, 'Delegation', delegation), /aegis-prod-routing\/Delegation\.Type/],
   [
     'a record set group',
     add(ROUTING, 'Group', { Type: 'AWS::Route53::RecordSetGroup' }),

@@ -23,6 +23,12 @@ export interface Plants {
   /** Attempts to restore that fail before one succeeds. */
   restoreFails?: number
   neverTakenBack?: boolean
+  /** The control plane is down when the drill starts. */
+  controlPlaneLeftDown?: boolean
+  /** A region that does not take what is published. */
+  deafRegion?: string
+  /** A new control plane answers, and cannot publish. */
+  publishesNothing?: boolean
   probeDiesAtMs?: number
   /** Calls are made only until this long after the start. */
   probeStallsAtMs?: number
@@ -61,7 +67,7 @@ export async function simulate(
   cpSync(new URL('../../../runbooks', import.meta.url), join(root, 'runbooks'), { recursive: true })
   mkdirSync(join(root, 'reports'))
   if (runbook !== undefined) {
-    const file = join(root, 'runbooks', 'region-loss.md')
+    const file = join(root, 'runbooks', `${options.runbook ?? 'region-loss'}.md`)
     writeFileSync(file, runbook(readFileSync(file, 'utf8')))
   }
   const world = simulatedWorld(plants)
@@ -101,6 +107,7 @@ function simulatedWorld(plants: Plants) {
   let killedMs = plants.leftDown ? START_MS - 60_000 : Number.POSITIVE_INFINITY
   let readyMs = Number.NEGATIVE_INFINITY
   let closed = false
+  let controlPlane = { up: plants.controlPlaneLeftDown !== true, seq: 3, orderedSeq: undefined as number | undefined }
   let restoreFails = plants.restoreFails ?? 0
   let blindLooks = plants.blindLooks ?? 0
 
@@ -130,6 +137,10 @@ function simulatedWorld(plants: Plants) {
     async killRegion(region) {
       acts.push(`kill ${region}`)
       if (plants.injectThrows) throw new Error('the control API went away')
+      if (region === 'control-plane') {
+        controlPlane = { ...controlPlane, up: false }
+        return { atMs: clockMs, doneAtMs: clockMs + 5, processes: ['control-plane'] }
+      }
       killedMs = clockMs
       events.push({ type: 'health', atMs: killedMs + detectMs, region, state: 'unhealthy' })
       return { atMs: clockMs, doneAtMs: clockMs + 5, processes: ['gateway', 'stores'] }
@@ -138,12 +149,33 @@ function simulatedWorld(plants: Plants) {
       acts.push(`restore ${region}`)
       if (restoreFails-- > 0) throw new Error('no answer')
       const atMs = clockMs
+      if (region === 'control-plane') {
+        const processes = controlPlane.up ? [] : ['control-plane']
+        controlPlane = { ...controlPlane, up: true }
+        return { atMs, doneAtMs: atMs, processes }
+      }
       if (!down()) return { atMs, doneAtMs: atMs, processes: [] }
       clockMs += 1500
       readyMs = clockMs
       if (!plants.neverTakenBack) events.push({ type: 'health', atMs: takenBackMs(), region, state: 'healthy' })
       return { atMs, doneAtMs: readyMs, processes: ['gateway', 'stores'] }
     },
+    async publishAnew() {
+      acts.push('publish')
+      if (plants.publishesNothing) throw new Error('the control plane does not publish: 503')
+      controlPlane = { ...controlPlane, seq: controlPlane.seq + 1, orderedSeq: controlPlane.seq + 1 }
+    },
+    publication: async () =>
+      controlPlane.up
+        ? {
+            ...(controlPlane.orderedSeq !== undefined && { orderedSeq: controlPlane.orderedSeq }),
+            regions: fabric.regions.map(({ region }) => ({
+              region,
+              servedSeq: region === plants.deafRegion ? 3 : controlPlane.seq,
+              error: null,
+            })),
+          }
+        : undefined,
     health: async () =>
       fabric.regions.map(({ region }) => ({
         region,

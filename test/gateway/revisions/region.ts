@@ -52,7 +52,7 @@ export function testRegion(trust: TestTrust) {
       pointers: async () => {
         if (state.away) throw new Error('the table is away')
         const { pointer: stable, candidate, candidateFault } = state
-        return { stable, candidate, ...(candidateFault !== undefined && { candidateFault }) }
+        return { term: 0, stable, candidate, ...(candidateFault !== undefined && { candidateFault }) }
       },
       objects: {
         get: async (key) => {

@@ -21,7 +21,9 @@ function foreignRegions(template: unknown, own: string, regions: readonly string
 const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
   dns: { 'AWS::Route53::HostedZone': ['HostedZone'] },
   'global-state': { 'AWS::DynamoDB::GlobalTable': ['GlobalTable'] },
-  'control-plane': { 'AWS::KMS::Key': ['BundleSigningKey'], 'AWS::S3::Bucket': ['ControlStore'] },
+  'control-plane': { 'AWS::KMS::Key': ['BundleSigningKey'], 'AWS::S3::Bucket': ['ControlAccessLogs', 'ControlStore'] },
+  'control-plane-standby': { 'AWS::KMS::Key': ['StandbySigningKey'], 'AWS::S3::Bucket': ['ControlStoreCopy', 'StandbyControlStore'] },
+  'control-dns': { 'AWS::Route53::HostedZone': ['ControlHostedZone'] },
   keys: { 'AWS::KMS::Key': ['ApprovalKey', 'AuditKey', 'DataKey', 'DataProtectionKey', 'TokenKey'] },
   'bundle-store': { 'AWS::S3::Bucket': ['BundleBucket'] },
   'residency-store': {
@@ -64,7 +66,15 @@ export function appSuite({ app, deployment, templates }: Synthesized): void {
   it('has the stacks that the names promise, and no other', () => {
     const names = stackNames(deployment)
     const once = [
-      ...[names.dns, names.globalState, names.controlPlane, names.routing, names.drillDirector],
+      ...[
+        names.dns,
+        names.controlDns,
+        names.globalState,
+        names.controlPlane,
+        names.controlPlaneStandby,
+        names.routing,
+        names.drillDirector,
+      ],
       ...Object.keys(deployment.zones).map(names.zone),
       ...watchingRegions(deployment).map(names.observability),
     ]
@@ -137,6 +147,7 @@ export function appSuite({ app, deployment, templates }: Synthesized): void {
     )
     expect(placeholders).toEqual({
       [stackNames(deployment).routing]: ['hostedZoneId'],
+      [stackNames(deployment).controlPlane]: ['controlZone', 'imageTag'],
       ...Object.fromEntries(regions.map((region) => [stackNames(deployment).gateway(region), ['hostedZoneId', 'trustRoot', 'imageTag']])),
     })
   })
