@@ -154,7 +154,6 @@ export function zoneNames(deployment: Deployment, zone: string) {
 
 export function sharedNames(deployment: Deployment) {
   const prefix = `${deployment.name}-${deployment.environment}`
-  const gatewayRepository = `${prefix}-gateway`
   return {
     /** Global table: pointers, kill switches, vouchers, heartbeat. No PII. */
     globalTable: `${prefix}-global`,
@@ -164,11 +163,6 @@ export function sharedNames(deployment: Deployment) {
     controlStore: `${prefix}-control-plane-${deployment.accounts.control}`,
     /** Role of the publisher. In the control account. */
     publisherRole: `${prefix}-publisher`,
-    /** Repository of the gateway's image, one in each region. */
-    gatewayRepository,
-    /** Image of the gateway, in each region's own registry. */
-    gatewayImage: (account: string, region: string, tag: string) =>
-      `${account}.dkr.ecr.${region}.amazonaws.com/${gatewayRepository}:${tag}`,
   }
 }
 

@@ -4,9 +4,8 @@ import type { Stack } from 'aws-cdk-lib/core'
 // check before a deploy can name it, instead of letting AWS fail on it half way. There is no such check yet.
 
 export const PLACEHOLDER_HOSTED_ZONE_ID = 'ZPLACEHOLDER0000'
-export const PLACEHOLDER_IMAGE_TAG = 'placeholder'
 
-export type Placeholder = 'hostedZoneId' | 'trustRoot' | 'imageTag'
+export type Placeholder = 'hostedZoneId' | 'trustRoot'
 
 /** Metadata key under which a template lists its placeholders. */
 export const PLACEHOLDERS_KEY = 'aegis:placeholders'

@@ -18,6 +18,7 @@ import { acknowledge } from '../nag/acknowledge.ts'
 import { bucketArn, keysArn, logGroupArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets, notifiedTopics } from './gateway-environment.ts'
+import { imageRepository } from './images.ts'
 import { inputObjectsArn } from './input-objects.ts'
 import { pinLogicalId } from './logical-id.ts'
 
@@ -77,7 +78,7 @@ export class CellEndpoints extends Construct {
       allowAllOutbound: false,
     })
     securityGroup.addIngressRule(Peer.ipv4(vpcCidr), Port.tcp(443), 'HTTPS from the VPC')
-    const image = repositoryArn(region, account, sharedNames(deployment).gatewayRepository)
+    const image = repositoryArn(region, account, imageRepository(this, account, region))
     const pulling = [
       own(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], [image]),
       ecrLogin(account),

@@ -61,15 +61,7 @@ function allNames(deployment: Deployment): string[] {
     ...[alarmTopic, probe, stacks.drillDirector, director.drillDocument, director.stopDocument, director.role, director.schedulerRole],
     ...[director.scheduleGroup, director.evidenceBucket],
     `dashboard ${dashboard}`,
-    ...[
-      names.global,
-      names.operatorIssuer,
-      names.operatorAudience,
-      shared.globalTable,
-      shared.bundleSigningKey,
-      shared.publisherRole,
-      shared.gatewayRepository,
-    ],
+    ...[names.global, names.operatorIssuer, names.operatorAudience, shared.globalTable, shared.bundleSigningKey, shared.publisherRole],
     ...[stacks.dns, stacks.globalState, stacks.controlPlane, stacks.routing],
   ]
 }

@@ -1,4 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { App } from 'aws-cdk-lib/core'
 import { deployment as input } from '../../config/deployment.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
@@ -6,7 +7,6 @@ import type { Deployment, DeploymentInput } from '../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../config/trust.ts'
 import { addStacks } from '../../lib/aegis-app.ts'
 import { addNagChecks } from '../../lib/nag/checks.ts'
-import { PLACEHOLDER_IMAGE_TAG } from '../../lib/placeholders.ts'
 
 export interface Resource {
   Type: string
@@ -21,19 +21,28 @@ export interface Template {
   Resources: Record<string, Resource>
 }
 
+export interface Assets {
+  readonly files: readonly string[]
+  readonly images: readonly { dockerFile: string; platform: string; tag: string; repository: string; region: string }[]
+}
+
 export interface Synthesized {
   readonly app: App
   readonly deployment: Deployment
   /** Stack name -> template. */
   readonly templates: ReadonlyMap<string, Template>
+  /** Stack name -> what a deploy publishes for it: files besides the template, and images. */
+  readonly assets: ReadonlyMap<string, Assets>
 }
 
 /** Builds the app with the feature flags of cdk.json, as the CLI does, without synthesizing it. */
 export function buildApp(changed: Partial<DeploymentInput> = {}): { app: App; deployment: Deployment } {
-  const app = new App({ context: cdkContext(), analyticsReporting: false })
+  // Images are fingerprinted as ever, but nobody builds one from here: their sources need not be copied each time.
+  const context = { ...cdkContext(), 'aws:cdk:disable-asset-staging': true }
+  const app = new App({ context, analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
   addNagChecks(app, deployment)
-  addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG })
+  addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT })
   return { app, deployment }
 }
 
@@ -47,8 +56,37 @@ export function synthesize(changed: Partial<DeploymentInput> = {}): Synthesized 
   const { app, deployment } = buildApp(changed)
   const assembly = app.synth()
   const templates = new Map(assembly.stacks.map(({ stackName, template }) => [stackName, structuredClone(template) as Template]))
+  const assets = new Map(
+    assembly.stacks.map(({ stackName, templateFile }) => [stackName, assetsOf(assembly.directory, stackName, templateFile)]),
+  )
   rmSync(assembly.directory, { recursive: true, force: true })
-  return { app, deployment, templates }
+  return { app, deployment, templates, assets }
+}
+
+interface AssetManifest {
+  files?: Record<string, { source: { path?: string } }>
+  dockerImages?: Record<
+    string,
+    {
+      source: { dockerFile: string; platform: string }
+      destinations: Record<string, { repositoryName: string; imageTag: string; region: string }>
+    }
+  >
+}
+
+function assetsOf(directory: string, stackName: string, templateFile: string): Assets {
+  const manifest: AssetManifest = JSON.parse(readFileSync(join(directory, `${stackName}.assets.json`), 'utf8'))
+  const files = Object.values(manifest.files ?? {}).map(({ source }) => source.path ?? 'made by a command')
+  const images = Object.values(manifest.dockerImages ?? {}).flatMap(({ source: { dockerFile, platform }, destinations }) =>
+    Object.values(destinations).map(({ repositoryName, imageTag, region }) => ({
+      dockerFile,
+      platform,
+      tag: imageTag,
+      repository: repositoryName,
+      region,
+    })),
+  )
+  return { files: files.filter((path) => path !== templateFile), images }
 }
 
 /** Every resource of a type in one template, with its logical id. */
