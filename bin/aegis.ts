@@ -7,7 +7,6 @@ import { ConfigError, resolveDeployment } from '../config/resolve.ts'
 import { loadTrustRoot, TrustRootError } from '../config/trust.ts'
 import { addStacks } from '../lib/aegis-app.ts'
 import { addNagChecks } from '../lib/nag/checks.ts'
-import { PLACEHOLDER_IMAGE_TAG } from '../lib/placeholders.ts'
 
 /** What `cdk synth -c key=value` may say. */
 const contextSchema = z.object({
@@ -15,11 +14,6 @@ const contextSchema = z.object({
   environment: z.string().min(1).optional(),
   /** JWKS of the bundle signing keys. Default: `config/trust/<environment>.json`, else a marked placeholder. */
   trustFile: z.string().min(1).optional(),
-  /** Tag of the gateway's image. Default: a marked placeholder. */
-  imageTag: z
-    .string()
-    .regex(/^\w[\w.-]{0,127}$/, 'is not an image tag')
-    .default(PLACEHOLDER_IMAGE_TAG),
 })
 
 const TRUST_FOLDER = fileURLToPath(new URL('../config/trust', import.meta.url))
@@ -39,7 +33,6 @@ try {
   addStacks(app, {
     deployment: resolved,
     trustRoot: loadTrustRoot(TRUST_FOLDER, resolved.environment, context.trustFile),
-    imageTag: context.imageTag,
   })
   app.synth()
 } catch (error) {

@@ -194,8 +194,6 @@ export function zoneNames(deployment: Deployment, zone: string) {
 
 export function sharedNames(deployment: Deployment) {
   const prefix = `${deployment.name}-${deployment.environment}`
-  const gatewayRepository = `${prefix}-gateway`
-  const collectorRepository = `${prefix}-collector`
   return {
     /** Global table: pointers, kill switches, vouchers, heartbeat. No PII. */
     globalTable: `${prefix}-global`,
@@ -211,15 +209,6 @@ export function sharedNames(deployment: Deployment) {
     controlReplicationRole: `${prefix}-control-replication`,
     /** Role of the publisher. In the control account. */
     publisherRole: `${prefix}-publisher`,
-    /** Repository of the gateway's image, one in each region. */
-    gatewayRepository,
-    /** Image of the gateway, in each region's own registry. */
-    gatewayImage: (account: string, region: string, tag: string) =>
-      `${account}.dkr.ecr.${region}.amazonaws.com/${gatewayRepository}:${tag}`,
-    /** Repository of the collector's image, one in each region: a region that starts a task asks nobody elsewhere. */
-    collectorRepository,
-    collectorImage: (account: string, region: string, tag: string) =>
-      `${account}.dkr.ecr.${region}.amazonaws.com/${collectorRepository}:${tag}`,
   }
 }
 
@@ -227,7 +216,6 @@ export function sharedNames(deployment: Deployment) {
 export function controlNames(deployment: Deployment, region: string) {
   const prefix = `${deployment.name}-${deployment.environment}`
   const { control } = deployment.accounts
-  const repository = `${prefix}-control-plane`
   const logs = `/${deployment.name}/${deployment.environment}/${region}/control-plane`
   return {
     cluster: `${prefix}-control-plane`,
@@ -243,9 +231,6 @@ export function controlNames(deployment: Deployment, region: string) {
     accessLogsBucket: `${prefix}-control-logs-${region}-${control}`,
     alarm: (alarm: ControlAlarm) => `${prefix}-${alarm}`,
     alarmTopic: `${prefix}-control-plane`,
-    /** Repository of the image in the region's own registry. */
-    repository,
-    image: (tag: string) => `${control}.dkr.ecr.${region}.amazonaws.com/${repository}:${tag}`,
   }
 }
 

@@ -27,8 +27,6 @@ const PRICES_FOLDER = new URL('../config/prices/', import.meta.url)
 export interface AegisAppOptions {
   readonly deployment: Deployment
   readonly trustRoot: TrustRoot
-  /** Tag of the gateway's image. */
-  readonly imageTag: string
 }
 
 /**
@@ -36,7 +34,7 @@ export interface AegisAppOptions {
  * inside one region, so that `cdk deploy '<name>-<environment>-*-eu-west-1'` deploys that region and nothing else; a zone's secrets need
  * the keys of all its regions, and no region waits for them after the first deploy.
  */
-export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAppOptions): void {
+export function addStacks(app: App, { deployment, trustRoot }: AegisAppOptions): void {
   refuseZoneAccounts(deployment)
   const dns = deployment.hostedZone === 'created' ? new DnsStack(app, deployment) : undefined
   new GlobalStateStack(app, deployment)
@@ -51,7 +49,7 @@ export function addStacks(app: App, { deployment, trustRoot, imageTag }: AegisAp
     const residencyStore = new ResidencyStoreStack(app, cell)
     residencyStore.addStackDependency(keys)
     residencyStore.addStackDependency(network)
-    const gateway = new GatewayStack(app, { ...cell, imageTag, trustRoot })
+    const gateway = new GatewayStack(app, { ...cell, trustRoot })
     gateway.addStackDependency(bundleStore)
     gateway.addStackDependency(residencyStore)
     new DrillsStack(app, cell).addStackDependency(gateway)

@@ -4,16 +4,14 @@ import type { Stack } from 'aws-cdk-lib/core'
 // stack's rules (deploy-rules.ts) can refuse it, instead of letting AWS fail on it half way.
 
 export const PLACEHOLDER_HOSTED_ZONE_ID = 'ZPLACEHOLDER0000'
-export const PLACEHOLDER_IMAGE_TAG = 'placeholder'
 
-export type Placeholder = 'hostedZoneId' | 'controlZone' | 'trustRoot' | 'imageTag'
+export type Placeholder = 'hostedZoneId' | 'controlZone' | 'trustRoot'
 
 /** Why a stack that holds it is refused, and what to do. */
 export const PLACEHOLDER_REASONS: Record<Placeholder, string> = {
   hostedZoneId: 'the id of the hosted zone is not pinned: npm run -s aegis -- pin',
   controlZone: 'the zone of the control plane is not pinned: write controlZone into config/pinned (docs/operations.md)',
   trustRoot: 'no key is pinned that gateways may believe: npm run -s aegis -- pin',
-  imageTag: 'no image is named: give its tag with -c imageTag=<tag>',
 }
 
 /** Metadata key under which a template lists its placeholders. */

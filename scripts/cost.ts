@@ -11,7 +11,6 @@ import { ConfigError, resolveDeployment } from '../config/resolve.ts'
 import { type Deployment, regionsOf } from '../config/schema.ts'
 import { loadTrustRoot } from '../config/trust.ts'
 import { addStacks } from '../lib/aegis-app.ts'
-import { PLACEHOLDER_IMAGE_TAG } from '../lib/placeholders.ts'
 import { ASSUMPTIONS, type Assumptions, assumed } from './cost-assumptions.ts'
 import { type CostedStack, cellOf, customMetrics, estimate } from './cost-estimate.ts'
 import { costReport, costText } from './cost-report.ts'
@@ -75,7 +74,7 @@ function synthesize(deployment: Deployment): CostedStack[] {
     const { context } = JSON.parse(readFileSync(new URL('cdk.json', ROOT), 'utf8')) as { context: Record<string, unknown> }
     const app = new App({ context, outdir, analyticsReporting: false })
     const trustRoot = loadTrustRoot(new URL('config/trust', ROOT).pathname, deployment.environment)
-    addStacks(app, { deployment, trustRoot, imageTag: PLACEHOLDER_IMAGE_TAG })
+    addStacks(app, { deployment, trustRoot })
     const { controlPlane } = stackNames(deployment)
     return app.synth().stacks.map(({ stackName, environment, template }) => ({
       name: stackName,

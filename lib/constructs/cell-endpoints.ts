@@ -18,6 +18,7 @@ import { acknowledge } from '../nag/acknowledge.ts'
 import { bucketArn, keysArn, logStreamsArn, repositoryArn, roleArn, secretArnPattern, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets, notifiedTopics } from './gateway-environment.ts'
+import { imageRepository } from './images.ts'
 import { inputObjectsArn } from './input-objects.ts'
 import { pinLogicalId } from './logical-id.ts'
 
@@ -81,9 +82,11 @@ export class CellEndpoints extends Construct {
       allowAllOutbound: false,
     })
     securityGroup.addIngressRule(Peer.ipv4(vpcCidr), Port.tcp(443), 'HTTPS from the VPC')
-    const { gatewayRepository, collectorRepository } = sharedNames(deployment)
-    const images = [gatewayRepository, collectorRepository].map((repository) => repositoryArn(region, account, repository))
-    const pulling = [own(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], images), ecrLogin(account)]
+    const image = repositoryArn(region, account, imageRepository(this, account, region))
+    const pulling = [
+      own(['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], [image]),
+      ecrLogin(account),
+    ]
     const logs = own(
       ['logs:CreateLogStream', 'logs:PutLogEvents'],
       [names.gatewayLogs, names.metricsLogs].map((logGroup) => logStreamsArn(region, account, logGroup)),

@@ -1,11 +1,12 @@
-import { AwsLogDriverMode, Capability, ContainerImage, type FargateTaskDefinition, LinuxParameters, LogDrivers } from 'aws-cdk-lib/aws-ecs'
+import { AwsLogDriverMode, Capability, type FargateTaskDefinition, LinuxParameters, LogDrivers } from 'aws-cdk-lib/aws-ecs'
 import { type ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
-import { COLLECTOR, COLLECTOR_CPU, COLLECTOR_MEMORY_MIB, collectorConfig, QUEUE_DIR } from '../../config/collector.ts'
-import { cellNames, sharedNames } from '../../config/names.ts'
+import { COLLECTOR_CPU, COLLECTOR_MEMORY_MIB, collectorConfig, QUEUE_DIR } from '../../config/collector.ts'
+import { cellNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
+import { imageOf } from './images.ts'
 
 export interface CollectorProps {
   readonly cell: Cell
@@ -35,7 +36,7 @@ export class Collector extends Construct {
     linuxParameters.dropCapabilities(Capability.ALL)
     const container = definition.addContainer(COLLECTOR_NAME, {
       containerName: COLLECTOR_NAME,
-      image: ContainerImage.fromRegistry(sharedNames(deployment).collectorImage(names.account, region, COLLECTOR.version)),
+      image: imageOf(this, 'collector'),
       command: ['--config=env:COLLECTOR_CONFIG'],
       environment: {
         COLLECTOR_CONFIG: collectorConfig(deployment, region, zone),

@@ -16,6 +16,8 @@ export const CONTROL_ENVIRONMENT = [
   'AEGIS_CONTROL_TERM',
   'AEGIS_STORE_BUCKET',
 ] as const
+/** Where nothing was ever published: which documents of the image are, and when. A rebuilt one has them from the store. */
+export const FIRST_ENVIRONMENT = ['AEGIS_DOCUMENTS_DIR', 'AEGIS_DOCUMENTS_WHEN'] as const
 /** The same of a control plane that was rebuilt in the standby region: from where its store is filled first. */
 export const STANDBY_ENVIRONMENT = ['AEGIS_STORE_COPY_BUCKET'] as const
 /** What the AWS SDK and Node read by themselves. */
@@ -23,6 +25,7 @@ export const PLATFORM_ENVIRONMENT = ['AWS_REGION', 'AWS_ACCOUNT_ID_ENDPOINT_MODE
 
 export type ControlVariable =
   | (typeof CONTROL_ENVIRONMENT)[number]
+  | (typeof FIRST_ENVIRONMENT)[number]
   | (typeof STANDBY_ENVIRONMENT)[number]
   | (typeof PLATFORM_ENVIRONMENT)[number]
 
@@ -55,7 +58,9 @@ export function controlEnvironment(
     AEGIS_CONTROL_REGION: region,
     AEGIS_CONTROL_TERM: String(term),
     AEGIS_STORE_BUCKET: runsIn === 'standby' ? standbyControlStore : controlStore,
-    ...(runsIn === 'standby' && { AEGIS_STORE_COPY_BUCKET: controlStoreCopy }),
+    ...(runsIn === 'standby'
+      ? { AEGIS_STORE_COPY_BUCKET: controlStoreCopy }
+      : { AEGIS_DOCUMENTS_DIR: deployment.documentsDir, AEGIS_DOCUMENTS_WHEN: 'empty' }),
     AWS_REGION: region,
     // Hosts with the account in their name would each have to be let out: so one name a region and service.
     AWS_ACCOUNT_ID_ENDPOINT_MODE: 'disabled',

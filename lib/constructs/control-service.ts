@@ -17,10 +17,10 @@ import { acknowledge, inStandards } from '../nag/acknowledge.ts'
 import type { Placeholder } from '../placeholders.ts'
 import { ControlAlarms } from './control-alarms.ts'
 import { CONTROL_PORT, type DeployedHosts } from './control-environment.ts'
-import { controlPlaneImage } from './control-image.ts'
 import { ControlLoadBalancer, controlZonePlaceholders } from './control-load-balancer.ts'
 import { ControlNetwork } from './control-network.ts'
 import { CONTROL_CONTAINER, ControlTask } from './control-task.ts'
+import { imageRepository } from './images.ts'
 
 export interface ControlServiceProps {
   readonly deployment: Deployment
@@ -45,9 +45,13 @@ export class ControlService extends Construct {
     super(scope, id)
     const { deployment, region, taskRole, stores, deployedHosts } = props
     const names = controlNames(deployment, region)
-    const image = controlPlaneImage(this, deployment, region)
-    this.placeholders = [...controlZonePlaceholders(deployment), ...image.placeholders]
-    const { vpc } = new ControlNetwork(this, 'Network', { deployment, region, stores, repository: image.repository })
+    this.placeholders = controlZonePlaceholders(deployment)
+    const { vpc } = new ControlNetwork(this, 'Network', {
+      deployment,
+      region,
+      stores,
+      repository: imageRepository(this, deployment.accounts.control, region),
+    })
     const securityGroup = new SecurityGroup(this, 'TaskSecurityGroup', {
       vpc,
       description: 'Control planes: HTTP from the load balancer, HTTPS to AWS and the OpenID provider',
@@ -67,7 +71,7 @@ export class ControlService extends Construct {
       }),
     )
     const alarms = new ControlAlarms(this, 'Alarms', { deployment, region, targetGroup, logGroup })
-    const task = new ControlTask(this, 'Task', { deployment, region, taskRole, logGroup, image, deployedHosts })
+    const task = new ControlTask(this, 'Task', { deployment, region, taskRole, logGroup, deployedHosts })
     const cluster = new Cluster(this, 'Cluster', { clusterName: names.cluster, vpc, containerInsightsV2: ContainerInsights.ENABLED })
     const service = new FargateService(this, 'Service', {
       serviceName: names.service,

@@ -16,14 +16,13 @@ import type { Deployment } from '../../config/schema.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 import { repositoryArn } from './arns.ts'
 import { CONTROL_PORT, CONTROL_SCRATCH_DIR, controlEnvironment, type DeployedHosts } from './control-environment.ts'
-import type { ControlPlaneImage } from './control-image.ts'
+import { imageOf, imageRepository } from './images.ts'
 
 export interface ControlTaskProps {
   readonly deployment: Deployment
   readonly region: string
   readonly taskRole: IRole
   readonly logGroup: ILogGroup
-  readonly image: ControlPlaneImage
   readonly deployedHosts: readonly DeployedHosts[]
 }
 
@@ -40,10 +39,10 @@ export class ControlTask extends Construct {
   readonly definition: FargateTaskDefinition
   readonly executionRole: Role
 
-  constructor(scope: Construct, id: string, { deployment, region, taskRole, logGroup, image, deployedHosts }: ControlTaskProps) {
+  constructor(scope: Construct, id: string, { deployment, region, taskRole, logGroup, deployedHosts }: ControlTaskProps) {
     super(scope, id)
     const names = controlNames(deployment, region)
-    this.executionRole = executionRole(this, deployment, region, image)
+    this.executionRole = executionRole(this, deployment, region)
     this.definition = new FargateTaskDefinition(this, 'Definition', {
       family: names.service,
       cpu: deployment.controlPlane.cpu,
@@ -57,7 +56,7 @@ export class ControlTask extends Construct {
     linuxParameters.dropCapabilities(Capability.ALL)
     const container = this.definition.addContainer(CONTROL_CONTAINER, {
       containerName: CONTROL_CONTAINER,
-      image: image.image,
+      image: imageOf(this, 'control-plane', { documentsDir: deployment.documentsDir }),
       environment: controlEnvironment(deployment, deployedHosts),
       portMappings: [{ containerPort: CONTROL_PORT, name: 'http' }],
       readonlyRootFilesystem: true,
@@ -78,7 +77,7 @@ export class ControlTask extends Construct {
   }
 }
 
-function executionRole(scope: Construct, deployment: Deployment, region: string, { repository }: ControlPlaneImage): Role {
+function executionRole(scope: Construct, deployment: Deployment, region: string): Role {
   const { control } = deployment.accounts
   const role = new Role(scope, 'Execution', {
     roleName: controlNames(deployment, region).executionRole,
@@ -97,7 +96,7 @@ function executionRole(scope: Construct, deployment: Deployment, region: string,
     new PolicyStatement({
       sid: 'PullImage',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: [repositoryArn(region, control, repository)],
+      resources: [repositoryArn(region, control, imageRepository(scope, control, region))],
     }),
   )
   acknowledge(role, { 'AwsSolutions-IAM5[Resource::*]': 'ecr:GetAuthorizationToken has no resource to name' })

@@ -1,12 +1,13 @@
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
-import { cellNames, sharedNames } from '../../config/names.ts'
+import { cellNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 import { keysArn, logStreamsArn, repositoryArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { gatewaySecrets } from './gateway-environment.ts'
 import { gatewayRights } from './gateway-rights.ts'
+import { imageRepository } from './images.ts'
 import { inputObjectsArn } from './input-objects.ts'
 
 /** The two roles of a gateway task. The task role is what the gateway itself may do; the execution role is what ECS does to start it. */
@@ -48,7 +49,7 @@ export class GatewayRoles extends Construct {
       assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
     })
     // The log driver adds the right to write to its log group.
-    for (const statement of executionRights(cell)) this.execution.addToPolicy(statement)
+    for (const statement of executionRights(this, cell)) this.execution.addToPolicy(statement)
     acknowledge(this.execution, {
       'AwsSolutions-IAM5[Resource::*]': 'ecr:GetAuthorizationToken has no resource to name',
       [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
@@ -65,9 +66,8 @@ function ecsTasksOf(account: string, region: string) {
   })
 }
 
-function executionRights({ deployment, region, zone }: Cell): PolicyStatement[] {
+function executionRights(scope: Construct, { deployment, region, zone }: Cell): PolicyStatement[] {
   const { account, dataKey } = cellNames(deployment, region, zone)
-  const { gatewayRepository, collectorRepository } = sharedNames(deployment)
   return [
     new PolicyStatement({
       sid: 'LogIn',
@@ -78,7 +78,7 @@ function executionRights({ deployment, region, zone }: Cell): PolicyStatement[] 
     new PolicyStatement({
       sid: 'PullImage',
       actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: [gatewayRepository, collectorRepository].map((repository) => repositoryArn(region, account, repository)),
+      resources: [repositoryArn(region, account, imageRepository(scope, account, region))],
     }),
     new PolicyStatement({
       sid: 'ReadSecrets',

@@ -1,7 +1,6 @@
 import {
   AwsLogDriverMode,
   Capability,
-  ContainerImage,
   CpuArchitecture,
   FargateTaskDefinition,
   LinuxParameters,
@@ -9,23 +8,23 @@ import {
   OperatingSystemFamily,
 } from 'aws-cdk-lib/aws-ecs'
 import type { ILogGroup } from 'aws-cdk-lib/aws-logs'
-import { Annotations, Duration } from 'aws-cdk-lib/core'
+import { Duration } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
 import { COLLECTOR_CPU, EXPORT_ENVIRONMENT } from '../../config/collector.ts'
-import { cellNames, sharedNames } from '../../config/names.ts'
+import { cellNames } from '../../config/names.ts'
 import type { TrustRoot } from '../../config/trust.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
 import { secretArn } from './arns.ts'
 import { GATEWAY_PORT, gatewayEnvironment, gatewaySecrets, OPERATOR_PORT, SPOOL_DIR } from './gateway-environment.ts'
 import type { GatewayRoles } from './gateway-roles.ts'
+import { imageOf } from './images.ts'
 import { NamedSecret } from './named-secret.ts'
 
 export interface GatewayTaskProps {
   readonly cell: Cell
   readonly roles: GatewayRoles
   readonly logGroup: ILogGroup
-  readonly imageTag: string
   readonly trustRoot: TrustRoot
 }
 
@@ -45,7 +44,7 @@ const STARTED = `fetch('http://127.0.0.1:${GATEWAY_PORT}/health/started').then(r
 export class GatewayTask extends Construct {
   readonly definition: FargateTaskDefinition
 
-  constructor(scope: Construct, id: string, { cell, roles, logGroup, imageTag, trustRoot }: GatewayTaskProps) {
+  constructor(scope: Construct, id: string, { cell, roles, logGroup, trustRoot }: GatewayTaskProps) {
     super(scope, id)
     const { deployment, region, zone } = cell
     const { account, service } = cellNames(deployment, region, zone)
@@ -60,10 +59,9 @@ export class GatewayTask extends Construct {
     })
     const linuxParameters = new LinuxParameters(this, 'Linux', { initProcessEnabled: true })
     linuxParameters.dropCapabilities(Capability.ALL)
-    Annotations.of(this).acknowledgeWarning('@aws-cdk/aws-ecs:ecrImageRequiresPolicy', 'the execution role may pull this repository')
     const container = this.definition.addContainer(CONTAINER_NAME, {
       containerName: CONTAINER_NAME,
-      image: ContainerImage.fromRegistry(sharedNames(deployment).gatewayImage(account, region, imageTag)),
+      image: imageOf(this, 'gateway'),
       environment: { ...gatewayEnvironment(deployment, region, zone, trustRoot), ...EXPORT_ENVIRONMENT },
       // Said, as a container that asks for nothing gets the smallest share of all beside one that asks.
       cpu: deployment.gateway.cpu - COLLECTOR_CPU,

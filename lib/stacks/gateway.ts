@@ -15,17 +15,16 @@ import { readParameter } from '../constructs/network-parameter.ts'
 import { OperatorLoadBalancer } from '../constructs/operator-load-balancer.ts'
 import { RegionAlarms } from '../constructs/region-alarms.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
-import { markPlaceholders, PLACEHOLDER_IMAGE_TAG } from '../placeholders.ts'
+import { markPlaceholders } from '../placeholders.ts'
 import { LOAD_BALANCER_LOGS } from './residency-store.ts'
 
 export interface GatewayStackProps extends Cell {
-  readonly imageTag: string
   readonly trustRoot: TrustRoot
 }
 
 /** The data plane of a region: gateways, a load balancer for agents and one for operators, and the records that lead there. */
 export class GatewayStack extends Stack {
-  constructor(scope: Construct, { imageTag, trustRoot, ...cell }: GatewayStackProps) {
+  constructor(scope: Construct, { trustRoot, ...cell }: GatewayStackProps) {
     const { deployment, region, zone } = cell
     super(scope, stackNames(deployment).gateway(region), stackProps(cell, cellEnvironment(cell), `gateway of ${region}`, { protect: true }))
     const names = cellNames(deployment, region, zone)
@@ -58,15 +57,11 @@ export class GatewayStack extends Stack {
       }),
     )
     const roles = new GatewayRoles(this, 'Roles', cell)
-    const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, imageTag, trustRoot })
+    const task = new GatewayTask(this, 'Task', { cell, roles, logGroup, trustRoot })
     new Collector(this, 'Collector', { cell, definition: task.definition, logGroup })
     const alarms = new RegionAlarms(this, 'Alarms', { cell, traffic })
     new GatewayService(this, 'Gateway', { cell, vpc, task, securityGroup, traffic, operatorTraffic, alarms })
-    markPlaceholders(this, [
-      ...hostedZonePlaceholders(deployment),
-      ...(isPlaceholder(trustRoot) ? (['trustRoot'] as const) : []),
-      ...(imageTag === PLACEHOLDER_IMAGE_TAG ? (['imageTag'] as const) : []),
-    ])
+    markPlaceholders(this, [...hostedZonePlaceholders(deployment), ...(isPlaceholder(trustRoot) ? (['trustRoot'] as const) : [])])
   }
 }
 

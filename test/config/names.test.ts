@@ -72,16 +72,7 @@ function allNames(deployment: Deployment): string[] {
     ...[here.loadBalancer, `topic ${here.alarmTopic}`, names.controlZone],
     ...Object.keys(CONTROL_ALARMS).map((alarm) => here.alarm(alarm as ControlAlarm)),
     ...[shared.controlStore, shared.controlStoreCopy, shared.standbyControlStore, shared.controlReplicationRole],
-    ...[
-      names.global,
-      names.operatorIssuer,
-      names.operatorAudience,
-      shared.globalTable,
-      shared.bundleSigningKey,
-      shared.publisherRole,
-      shared.gatewayRepository,
-      shared.collectorRepository,
-    ],
+    ...[names.global, names.operatorIssuer, names.operatorAudience, shared.globalTable, shared.bundleSigningKey, shared.publisherRole],
     ...[stacks.dns, stacks.controlDns, stacks.globalState, stacks.controlPlane, stacks.controlPlaneStandby, stacks.routing],
   ]
 }

@@ -3,6 +3,7 @@ import { resolveDeployment } from '../../config/resolve.ts'
 import {
   CONTROL_ENVIRONMENT,
   controlEnvironment,
+  FIRST_ENVIRONMENT,
   PLATFORM_ENVIRONMENT,
   STANDBY_ENVIRONMENT,
 } from '../../lib/constructs/control-environment.ts'
@@ -18,9 +19,6 @@ const ELSEWHERE = [
   // In place of what the image's own config says: the fabric again, which makes keys of its own and waits for nobody.
   'AEGIS_TRUST_FILE',
   'AEGIS_ROLLOUT',
-  // The image carries no documents: nothing is published by a start, only by people.
-  'AEGIS_DOCUMENTS_DIR',
-  'AEGIS_DOCUMENTS_WHEN',
   // The default fits the longest life of a token.
   'AEGIS_KEY_OVERLAP_S',
 ]
@@ -31,9 +29,11 @@ describe('the environment of a control plane task', () => {
   const hosts = deployedHosts(deployment)
 
   it('is what the control plane reads, no more and no less', () => {
-    expect([...CONTROL_ENVIRONMENT, ...STANDBY_ENVIRONMENT, ...ELSEWHERE].toSorted()).toEqual([...KNOWN_VARIABLES].toSorted())
+    expect([...CONTROL_ENVIRONMENT, ...FIRST_ENVIRONMENT, ...STANDBY_ENVIRONMENT, ...ELSEWHERE].toSorted()).toEqual(
+      [...KNOWN_VARIABLES].toSorted(),
+    )
     expect(Object.keys(controlEnvironment(deployment, hosts)).toSorted()).toEqual(
-      [...CONTROL_ENVIRONMENT, ...PLATFORM_ENVIRONMENT].toSorted(),
+      [...CONTROL_ENVIRONMENT, ...FIRST_ENVIRONMENT, ...PLATFORM_ENVIRONMENT].toSorted(),
     )
     expect(Object.keys(controlEnvironment(standby, hosts)).toSorted()).toEqual(
       [...CONTROL_ENVIRONMENT, ...STANDBY_ENVIRONMENT, ...PLATFORM_ENVIRONMENT].toSorted(),
@@ -44,7 +44,8 @@ describe('the environment of a control plane task', () => {
     expect(loadConfig(controlEnvironment(deployment, hosts))).toMatchObject({
       controlRegion: 'eu-west-1',
       term: 1,
-      documentsDir: undefined,
+      documentsDir: 'demo',
+      documentsWhen: 'empty',
       storeBucket: 'aegis-prod-control-plane-111111111111',
       storeCopyBucket: undefined,
       deployedHosts: hosts,
@@ -52,6 +53,7 @@ describe('the environment of a control plane task', () => {
     expect(loadConfig(controlEnvironment(standby, hosts))).toMatchObject({
       controlRegion: 'eu-central-1',
       term: 2,
+      documentsDir: undefined,
       storeBucket: 'aegis-prod-control-standby-111111111111',
       storeCopyBucket: 'aegis-prod-control-copy-111111111111',
     })

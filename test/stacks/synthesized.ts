@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { App } from 'aws-cdk-lib/core'
@@ -8,7 +8,6 @@ import type { Deployment, DeploymentInput } from '../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../config/trust.ts'
 import { type AegisAppOptions, addStacks } from '../../lib/aegis-app.ts'
 import { addNagChecks } from '../../lib/nag/checks.ts'
-import { PLACEHOLDER_IMAGE_TAG } from '../../lib/placeholders.ts'
 
 export interface Resource {
   Type: string
@@ -26,11 +25,18 @@ export interface Template {
   Resources: Record<string, Resource>
 }
 
+export interface Assets {
+  readonly files: readonly string[]
+  readonly images: readonly { dockerFile: string; platform: string; tag: string; repository: string; region: string }[]
+}
+
 export interface Synthesized {
   readonly app: App
   readonly deployment: Deployment
   /** Stack name -> template. */
   readonly templates: ReadonlyMap<string, Template>
+  /** Stack name -> what a deploy publishes for it: files besides the template, and images. */
+  readonly assets: ReadonlyMap<string, Assets>
 }
 
 /** Builds the app with the feature flags of cdk.json, as the CLI does, without synthesizing it. */
@@ -38,10 +44,12 @@ export function buildApp(
   changed: Partial<DeploymentInput> = {},
   pins: Partial<AegisAppOptions> = {},
 ): { app: App; deployment: Deployment } {
-  const app = new App({ context: { ...cdkContext(), ...(pins.imageTag && { imageTag: pins.imageTag }) }, analyticsReporting: false })
+  // Images are fingerprinted as ever, but nobody builds one from here: their sources need not be copied each time.
+  const context = { ...cdkContext(), 'aws:cdk:disable-asset-staging': true }
+  const app = new App({ context, analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
   addNagChecks(app, deployment)
-  addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG, ...pins })
+  addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, ...pins })
   return { app, deployment }
 }
 
@@ -55,15 +63,48 @@ export function synthesize(changed: Partial<DeploymentInput> = {}, pins: Partial
   const { app, deployment } = buildApp(changed, pins)
   const assembly = app.synth()
   const templates = new Map(assembly.stacks.map(({ stackName, template }) => [stackName, structuredClone(template) as Template]))
+  const assets = new Map(
+    assembly.stacks.map(({ stackName, templateFile }) => [stackName, assetsOf(assembly.directory, stackName, templateFile)]),
+  )
   rmSync(assembly.directory, { recursive: true, force: true })
-  return { app, deployment, templates }
+  return { app, deployment, templates, assets }
 }
+
+interface AssetManifest {
+  files?: Record<string, { source: { path?: string } }>
+  dockerImages?: Record<
+    string,
+    {
+      source: { dockerFile: string; platform: string }
+      destinations: Record<string, { repositoryName: string; imageTag: string; region: string }>
+    }
+  >
+}
+
+function assetsOf(directory: string, stackName: string, templateFile: string): Assets {
+  const manifest: AssetManifest = JSON.parse(readFileSync(join(directory, `${stackName}.assets.json`), 'utf8'))
+  const files = Object.values(manifest.files ?? {}).map(({ source }) => source.path ?? 'made by a command')
+  const images = Object.values(manifest.dockerImages ?? {}).flatMap(({ source: { dockerFile, platform }, destinations }) =>
+    Object.values(destinations).map(({ repositoryName, imageTag, region }) => ({
+      dockerFile,
+      platform,
+      tag: imageTag,
+      repository: repositoryName,
+      region,
+    })),
+  )
+  return { files: files.filter((path) => path !== templateFile), images }
+}
+
+const SCRATCH = join(import.meta.dirname, '../../cdk.out')
 
 const CONTROL_ZONE = { hostedZoneId: 'Z0123456789DEF', nameServers: ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'] }
 
 /** As an adopter's, with nothing left of the placeholders: other accounts, domain, documents and pins. */
 export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDir?: string; allowDemo?: boolean } = {}): Synthesized {
-  const folder = mkdtempSync(join(tmpdir(), 'aegis-own-documents-'))
+  // Within the repository, as the control plane's image carries them.
+  mkdirSync(SCRATCH, { recursive: true })
+  const folder = mkdtempSync(join(SCRATCH, 'own-documents-'))
   writeFileSync(join(folder, 'tools.yaml'), '{}')
   const accounts = { control: '210987654321', workload: '310987654321' }
   const trustRoot = { keys: PLACEHOLDER_TRUST_ROOT.keys.map((key) => ({ ...key, kid: 'own' })) }
@@ -74,7 +115,7 @@ export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDi
         documentsDir: documentsDir ?? folder,
         environments: { prod: { accounts, hostedZoneId: 'Z0123456789ABC', controlZone: CONTROL_ZONE, allowDemo } },
       },
-      { trustRoot, imageTag: 'v1' },
+      { trustRoot },
     )
   } finally {
     rmSync(folder, { recursive: true, force: true })

@@ -20,7 +20,7 @@ export interface SynthesisInput {
 export interface Assembly {
   /** The cloud assembly (`cdk.out`). */
   folder: string
-  /** SHA-256 of everything that the templates depend on, hex. */
+  /** SHA-256 of everything that the templates depend on, but for the tags of images, hex. */
   hash: string
   cached: boolean
 }
@@ -28,6 +28,8 @@ export interface Assembly {
 /** Of a folder, every file below counts. What is missing counts as missing. */
 const SOURCES = ['bin', 'config', 'lib', 'cdk.json', 'cdk.context.json', 'package.json', 'package-lock.json']
 const KEPT_ASSEMBLIES = 3
+/** Images are built by a deploy; the fabric runs the tree as it is, and needs no copy of their sources. */
+const UNCOPIED = { 'aws:cdk:disable-asset-staging': true }
 const TIMEOUT_MS = 120_000
 
 /**
@@ -83,7 +85,7 @@ async function runApp({ repository, trustFile, env, signal }: SynthesisInput, ou
   const { context } = JSON.parse(readFileSync(join(repository, 'cdk.json'), 'utf8')) as { context?: object }
   const child = spawn(process.execPath, ['bin/aegis.ts'], {
     cwd: repository,
-    env: { ...env, CDK_OUTDIR: outputDir, CDK_CONTEXT_JSON: JSON.stringify({ ...context, trustFile }) },
+    env: { ...env, CDK_OUTDIR: outputDir, CDK_CONTEXT_JSON: JSON.stringify({ ...context, ...UNCOPIED, trustFile }) },
     stdio: ['ignore', 'pipe', 'pipe'],
     timeout: TIMEOUT_MS,
     killSignal: 'SIGKILL',

@@ -61,10 +61,14 @@ test.each([
   expect(inputHash(input)).not.toBe(before)
 })
 
-test('the app gets the flags of cdk.json and the trust root', async () => {
+test('the app gets the flags of cdk.json and the trust root, and copies nothing for images', async () => {
   const { folder } = await synthesize(input)
   const { readFileSync } = await import('node:fs')
-  expect(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))).toEqual({ flag: true, trustFile: input.trustFile })
+  expect(JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'))).toEqual({
+    flag: true,
+    'aws:cdk:disable-asset-staging': true,
+    trustFile: input.trustFile,
+  })
 })
 
 test("refuses what the app refuses, in the app's own words, and keeps nothing", async () => {

@@ -54,7 +54,7 @@ const STATEFUL_TYPES = [
   'AWS::SecretsManager::Secret',
 ]
 
-export function appSuite({ app, deployment, templates }: Synthesized): void {
+export function appSuite({ app, deployment, templates, assets }: Synthesized): void {
   const regions = regionsOf(deployment).map(({ region }) => region)
   const prefix = `${deployment.name}-${deployment.environment}-`
   const kindOf = (stack: string) => {
@@ -117,9 +117,27 @@ export function appSuite({ app, deployment, templates }: Synthesized): void {
     expect(foreignRegions(template, deployment.homeRegion, regions)).toEqual(regions.filter((region) => region !== deployment.homeRegion))
   })
 
-  it('runs no Lambda and needs no asset', () => {
+  it('runs no Lambda', () => {
     const types = [...templates.values()].flatMap((template) => Object.values(template.Resources).map(({ Type }) => Type))
     expect(types.filter((type) => type.startsWith('Custom::') || type.startsWith('AWS::Lambda'))).toEqual([])
+  })
+
+  it('publishes nothing besides templates but the images, each into the region of its stack', () => {
+    const published = [...assets]
+      .toSorted(([one], [other]) => (one < other ? -1 : 1))
+      .flatMap(([stack, { files, images }]) => [
+        ...files.map((file) => [stack, file]),
+        ...images.map(({ dockerFile, platform, region }) => [stack, dockerFile, platform, region]),
+      ])
+    const { controlPlane, gateway } = stackNames(deployment)
+    expect(published.toSorted()).toEqual(
+      [
+        [controlPlane, 'runtime/control-plane/Dockerfile', 'linux/arm64', deployment.homeRegion],
+        ...regions.flatMap((region) =>
+          ['collector', 'gateway'].map((image) => [gateway(region), `runtime/${image}/Dockerfile`, 'linux/arm64', region]),
+        ),
+      ].toSorted(),
+    )
   })
 
   it('tags every stack so that costs and faults can be told apart by region', () => {
@@ -147,8 +165,8 @@ export function appSuite({ app, deployment, templates }: Synthesized): void {
     )
     expect(placeholders).toEqual({
       [stackNames(deployment).routing]: ['hostedZoneId'],
-      [stackNames(deployment).controlPlane]: ['controlZone', 'imageTag'],
-      ...Object.fromEntries(regions.map((region) => [stackNames(deployment).gateway(region), ['hostedZoneId', 'trustRoot', 'imageTag']])),
+      [stackNames(deployment).controlPlane]: ['controlZone'],
+      ...Object.fromEntries(regions.map((region) => [stackNames(deployment).gateway(region), ['hostedZoneId', 'trustRoot']])),
     })
   })
 }

@@ -1,12 +1,5 @@
-import {
-  COLLECTOR,
-  COLLECTOR_CPU,
-  COLLECTOR_MEMORY_MIB,
-  COLLECTOR_PORTS,
-  EXPORT_ENVIRONMENT,
-  QUEUE_DIR,
-} from '../../../config/collector.ts'
-import { cellNames, sharedNames, stackNames } from '../../../config/names.ts'
+import { COLLECTOR_CPU, COLLECTOR_MEMORY_MIB, COLLECTOR_PORTS, EXPORT_ENVIRONMENT, QUEUE_DIR } from '../../../config/collector.ts'
+import { cellNames, stackNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
 import { emfExporter } from '../../../config/telemetry.ts'
 import { resourcesOf, type Synthesized, theResource } from '../synthesized.ts'
@@ -17,7 +10,7 @@ interface Container {
   [property: string]: any
 }
 
-export function collectorSuite({ deployment, templates }: Synthesized): void {
+export function collectorSuite({ deployment, templates, assets }: Synthesized): void {
   const cells = regionsOf(deployment).map(({ region, zone }) => {
     const template = templates.get(stackNames(deployment).gateway(region))
     const { Properties: task } = theResource(template, 'AWS::ECS::TaskDefinition')
@@ -30,7 +23,11 @@ export function collectorSuite({ deployment, templates }: Synthesized): void {
   it('runs beside every gateway from an image of its own region, at the pinned version', () => {
     for (const { region, cell, task, collector } of cells) {
       expect(task.ContainerDefinitions).toHaveLength(2)
-      expect(collector.Image).toBe(sharedNames(deployment).collectorImage(cell.account, region, COLLECTOR.version))
+      const images = assets
+        .get(stackNames(deployment).gateway(region))
+        ?.images.filter(({ dockerFile }) => dockerFile === 'runtime/collector/Dockerfile')
+      expect(images).toMatchObject([{ region, repository: `cdk-hnb659fds-container-assets-${cell.account}-${region}` }])
+      expect(JSON.stringify(collector.Image)).toContain(`:${images?.[0]?.tag}`)
       expect(collector.Command).toEqual(['--config=env:COLLECTOR_CONFIG'])
     }
   })
@@ -133,7 +130,7 @@ export function collectorSuite({ deployment, templates }: Synthesized): void {
       const endpoints = resourcesOf(templates.get(stackNames(deployment).network(region)), 'AWS::EC2::VPCEndpoint')
       const allowed = JSON.stringify(endpoints.map(([, { Properties }]) => Properties.PolicyDocument))
       expect(allowed).toContain(`log-group:${cell.metricsLogs}:*`)
-      expect(allowed).toContain(`repository/${sharedNames(deployment).collectorRepository}`)
+      expect(allowed).toContain(`repository/cdk-hnb659fds-container-assets-${cell.account}-${region}`)
     }
   })
 }

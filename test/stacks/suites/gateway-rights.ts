@@ -21,7 +21,7 @@ function openToAnyPartition(statements: readonly Statement[]): string[] {
 
 const partitions = (condition: Statement['Condition']) => [condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ?? []].flat()
 
-export function gatewayRightsSuite({ deployment, templates }: Synthesized): void {
+export function gatewayRightsSuite({ deployment, templates, assets }: Synthesized): void {
   const cells = regionsOf(deployment).map(({ region, zone }) => {
     const template = templates.get(stackNames(deployment).gateway(region))
     const { Properties: task } = theResource(template, 'AWS::ECS::TaskDefinition')
@@ -166,6 +166,30 @@ export function gatewayRightsSuite({ deployment, templates }: Synthesized): void
     expect(task.ContainerDefinitions[0].Secrets.map(({ Name }: { Name: string }) => Name)).toEqual(['AEGIS_PSEUDONYM_KEY', 'AEGIS_NOTIFY'])
     const network = JSON.stringify(few.get(stackNames(deployment).network(region)))
     expect(network).toContain('.sns')
+  })
+
+  it('lets ECS pull the image of this region, by the name that it is published under, and no other', () => {
+    for (const { region, cell, template, task } of cells) {
+      const [image, ...others] = assets.get(stackNames(deployment).gateway(region))?.images ?? []
+      expect(others).toEqual([])
+      const uri = `${cell.account}.dkr.ecr.${region}.\${AWS::URLSuffix}/${image?.repository}:${image?.tag}`
+      expect(task.ContainerDefinitions[0].Image).toEqual({ 'Fn::Sub': uri })
+      const repository = `arn:aws:ecr:${region}:${cell.account}:repository/${image?.repository}`
+      const pulling = statementsOf(template, task.ExecutionRoleArn['Fn::GetAtt'][0]).filter((statement) =>
+        actionsOf(statement).some((action) => action.startsWith('ecr:')),
+      )
+      expect(pulling).toMatchObject([
+        { Action: 'ecr:GetAuthorizationToken', Resource: '*', Condition: { StringEquals: { 'aws:RequestedRegion': region } } },
+        { Action: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'], Resource: repository },
+      ])
+      // The way there leads to no other repository either.
+      const network = templates.get(stackNames(deployment).network(region))
+      const ways = resourcesOf(network, 'AWS::EC2::VPCEndpoint').flatMap(
+        ([, { Properties }]) => Properties.PolicyDocument.Statement as Statement[],
+      )
+      const images = ways.filter((way) => actionsOf(way).includes('ecr:BatchGetImage')).flatMap(resourcesIn)
+      expect(images).toEqual([repository, repository])
+    }
   })
 
   it("lets ECS read the zone's secret, in this region, to start a task, and nothing else in there", () => {

@@ -3,6 +3,7 @@ import { cellNames, publicNames, sharedNames, stackNames, zoneNames } from '../.
 import { regionsOf } from '../../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../../config/trust.ts'
 import { GATEWAY_ENVIRONMENT, GATEWAY_SECRETS } from '../../../lib/constructs/gateway-environment.ts'
+import { healthCheckOf } from '../../support/health-check.ts'
 import { resourcesOf, type Synthesized, theResource } from '../synthesized.ts'
 
 export function gatewaySuite({ deployment, templates }: Synthesized): void {
@@ -91,6 +92,7 @@ export function gatewaySuite({ deployment, templates }: Synthesized): void {
         [8081, '/health/live'],
       ])
       expect(container.HealthCheck.Command.join(' ')).toContain('/health/started')
+      expect(container.HealthCheck).toEqual(healthCheckOf('runtime/gateway/Dockerfile'))
     }
   })
 
