@@ -31,6 +31,7 @@ export const STACK_KINDS = [
   'observability',
   'drill-director',
   'drills',
+  'edge',
 ] as const
 export type StackKind = (typeof STACK_KINDS)[number]
 
@@ -84,6 +85,8 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
     // It starts no drill while it cannot see how the other regions are.
     once('drill-director', names.drillDirector, routingRegion, watching.map(names.observability)),
     ...perRegion('drills', names.drills, (region) => [names.gateway(region)]),
+    // CloudFront takes certificates of that region alone.
+    ...(deployment.edge === undefined ? [] : [once('edge', names.edge, 'us-east-1', dns)]),
   ]
 }
 

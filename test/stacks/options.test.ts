@@ -32,7 +32,7 @@ describe('what can be switched on', () => {
 
   it('has its section in docs/options.md, under the key that switches it on', () => {
     const page = readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8')
-    for (const key of Object.keys(EVERYTHING_ON)) expect(page).toMatch(new RegExp(`^## .*\`${key}[.\`]`, 'm'))
+    for (const key of Object.keys(EVERYTHING_ON)) expect(page).toMatch(new RegExp(`^## .*\`${key}[.:\`]`, 'm'))
   })
 
   it('is priced by the estimate of costs: no type is left out without a word', () => {
