@@ -71,11 +71,7 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
   }
   for (const line of missing) out(line)
   const shown = written.map((path) => relative(join(configFolder, '..'), path)).join(' ')
-  out(
-    written.length === 0
-      ? 'nothing to write'
-      : `wrote ${shown}: look at them, then git add ${shown}, and commit`,
-  )
+  out(written.length === 0 ? 'nothing to write' : `wrote ${shown}: look at them, then git add ${shown}, and commit`)
   return missing.length === 0 ? EXIT.held : EXIT.failed
 }
 
