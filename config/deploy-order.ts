@@ -13,7 +13,7 @@ export interface PlannedStack {
   joins: readonly string[]
 }
 
-/** The order of a first deploy. `aegis pin` comes after `dns` and after `control-plane`, the first publish before `gateway`: docs/deploy.md. */
+/** The order of a first deploy. `aegis pin` comes after `control-dns`, `global-state` and `control-plane`, the first publish before `gateway`: docs/deploy.md. */
 export const STACK_KINDS = [
   'org-guardrails',
   'dns',
@@ -22,9 +22,9 @@ export const STACK_KINDS = [
   'keys',
   'zone',
   'global-state',
+  'bundle-store',
   'control-plane-standby',
   'control-plane',
-  'bundle-store',
   'network',
   'residency-store',
   'gateway',
@@ -42,9 +42,11 @@ export type StackKind = (typeof STACK_KINDS)[number]
 export function deployOrder(deployment: Deployment): PlannedStack[] {
   const { accounts, homeRegion, routingRegion, hostedZone, controlPlane } = deployment
   const names = stackNames(deployment)
+  const standbyRegion = controlPlane.standbyRegion
+  const standby = standbyRegion === undefined ? [] : [names.controlPlaneStandby]
+  // The routing stack delegates to the control plane's zone, without which no certificate is given there.
+  const delegated = [names.controlDns, names.routing]
   const dns = hostedZone === 'created' ? [names.dns] : []
-  const { standbyRegion } = controlPlane
-  const standby = standbyRegion === undefined ? [] : [{ name: names.controlPlaneStandby, region: standbyRegion }]
   const regions = regionsOf(deployment)
   const once = (kind: StackKind, name: string, region: string, needs: string[] = [], account = accounts.workload): PlannedStack => ({
     ...{ name, kind, account, region, needs, joins: [] },
@@ -65,10 +67,20 @@ export function deployOrder(deployment: Deployment): PlannedStack[] {
       once('zone', names.zone(zone), primaryOf(deployment, zone), own.map(names.keys), accountOf(deployment, zone)),
     ),
     once('global-state', names.globalState, homeRegion),
-    ...standby.map(({ name, region }) => once('control-plane-standby', name, region, [], accounts.control)),
-    // S3 copies its store only into a bucket that is there, and its certificate validates in the zone of its names.
-    once('control-plane', names.controlPlane, homeRegion, [names.controlDns, ...standby.map(({ name }) => name)], accounts.control),
     ...perRegion('bundle-store', names.bundleStore),
+    // Beside the home region's: S3 copies only into a bucket that is there. A rebuild needs nothing of the home region.
+    ...(standbyRegion === undefined
+      ? []
+      : [
+          once(
+            'control-plane-standby',
+            names.controlPlaneStandby,
+            standbyRegion,
+            controlPlane.runsIn === 'standby' ? delegated : [],
+            accounts.control,
+          ),
+        ]),
+    once('control-plane', names.controlPlane, homeRegion, [...delegated, ...standby], accounts.control),
     ...perRegion('network', names.network),
     ...perRegion('residency-store', names.residencyStore, (region) => [names.keys(region), names.network(region)]),
     ...perRegion('gateway', names.gateway, (region, zone) => [

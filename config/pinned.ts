@@ -15,7 +15,7 @@ const pinnedSchema = z.strictObject({
   controlZone: z
     .strictObject({
       hostedZoneId: z.string().regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC'),
-      nameServers: z.array(z.string().min(1)).min(2, 'needs the name servers that Route 53 gave the zone'),
+      nameServers: z.array(z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, 'is not a name of a server')).min(2, 'needs all of them'),
     })
     .optional(),
   deployedReplicas: z.array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')).optional(),
@@ -57,11 +57,13 @@ export function withPinned<T extends Pinned>(environment: T, pinned: Pinned, pat
     .filter((key) => environment[key] !== undefined && JSON.stringify(environment[key]) !== JSON.stringify(pinned[key]))
     .map(
       (key) =>
-        `${key}: ${textOf(pinned[key])} is not what config/deployment.ts says, ${textOf(environment[key])}; take it out there, then pin once more`,
+        `${key}: ${shown(pinned[key])} is not what config/deployment.ts says, ${shown(environment[key])}; take it out there, then pin once more`,
     )
   if (faults.length > 0) throw new PinnedError(path, faults)
   return { ...environment, ...pinned }
 }
+
+const shown = (value: unknown) => (typeof value === 'string' ? value : JSON.stringify(value))
 
 function parseJson(path: string, text: string): unknown {
   try {
@@ -70,5 +72,3 @@ function parseJson(path: string, text: string): unknown {
     throw new PinnedError(path, [`is not JSON: ${(error as Error).message}`])
   }
 }
-
-const textOf = (value: unknown) => (typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value))

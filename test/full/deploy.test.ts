@@ -146,16 +146,24 @@ suite('a first deploy', () => {
     async () => {
       const before = aegis('pin')
       expect(before.status).toBe(1)
-      expect(before.text.match(/^not pinned: /gm)).toHaveLength(3)
+      expect(before.text.match(/^not pinned: /gm)).toHaveLength(4)
       expect(before.text).toContain('nothing to write')
       await makeSigningKey()
-      const deployed = deploy('aegis-prod-dns', 'aegis-prod-global-state', `aegis-prod-bundle-store-${REGION}`)
+      const deployed = deploy('aegis-prod-dns', 'aegis-prod-control-dns', 'aegis-prod-global-state', `aegis-prod-bundle-store-${REGION}`)
       expect([deployed.status, deployed.status === 0 ? '' : deployed.text]).toEqual([0, ''])
       const { status, text } = aegis('pin')
       expect([status, text]).toEqual([0, expect.stringContaining('wrote config/trust/prod.json config/pinned/prod.json')])
       expect(text).toMatch(/let its parent zone name \S+\.awsdns-/)
       const pinned = JSON.parse(readFileSync(join(clone, 'config/pinned/prod.json'), 'utf8'))
-      expect(pinned).toEqual({ hostedZoneId: expect.stringMatching(/^Z/), deployedReplicas: [REGION] })
+      expect(pinned).toEqual({
+        hostedZoneId: expect.stringMatching(/^Z/),
+        controlZone: {
+          hostedZoneId: expect.stringMatching(/^Z/),
+          nameServers: expect.arrayContaining([expect.stringContaining('awsdns')]),
+        },
+        deployedReplicas: [REGION],
+      })
+      expect(pinned.controlZone.hostedZoneId).not.toBe(pinned.hostedZoneId)
       const again = aegis('pin')
       expect([again.status, again.text]).toEqual([0, expect.stringMatching(/\nnothing to write\n$/)])
       expect(existsSync(join(clone, 'config/pinned/prod.json.new'))).toBe(false)

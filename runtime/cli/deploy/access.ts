@@ -24,7 +24,7 @@ const TIMEOUT_MS = 5000
 /**
  * The ways into a deployment's accounts, for reading. Into the account of the credentials at hand (environment, profile, as for every AWS tool) directly; into another
  * one by the role for look-ups that `cdk bootstrap --trust-for-lookup` made there, as the CDK CLI itself goes.
- * @param lookupRegion a region in which every account is bootstrapped
+ * @param lookupRegion a region in which every account is bootstrapped, and that is not the one which may be lost
  * @throws CommandError when there are no credentials at all
  */
 export async function openAccess(lookupRegion: string): Promise<Access> {

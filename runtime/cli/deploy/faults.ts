@@ -24,6 +24,7 @@ export function preflightFaults(asked: Asked): string[] {
     ...needFaults(stack, asked),
     ...joinFaults(stack, asked),
     ...(stack.kind === 'gateway' || stack.kind === 'routing' ? zoneFaults(asked) : []),
+    ...(stack.kind === 'control-plane' || stack.kind === 'control-plane-standby' ? controlZoneFaults(stack, asked) : []),
     ...(stack.kind === 'global-state' ? replicaFaults(asked) : []),
     ...(stack.kind === 'gateway' ? gatewayFaults(stack, asked) : []),
   ])
@@ -98,6 +99,12 @@ function joinFaults({ name, joins }: PlannedStack, { plan, selected, facts }: As
   return states
     .filter(({ there }) => !there)
     .map(({ join }) => `${name} names the region of ${join}, which is not deployed: ${deploy(join)}`)
+}
+
+/** Only the stack that has the service needs the zone of its name. */
+function controlZoneFaults({ kind }: PlannedStack, { deployment: { controlZone, controlPlane } }: Asked): string[] {
+  const hasService = (controlPlane.runsIn === 'standby') === (kind === 'control-plane-standby')
+  return hasService && controlZone === undefined ? [`the zone of the control plane is not pinned: ${PIN}`] : []
 }
 
 function replicaFaults({ deployment: { deployedReplicas, environment }, facts: { replicas } }: Asked): string[] {

@@ -5,7 +5,7 @@ import { KMSClient } from '@aws-sdk/client-kms'
 import { GetHostedZoneCommand, Route53Client } from '@aws-sdk/client-route-53'
 import type { PlannedStack } from '../../../config/deploy-order.ts'
 import { sharedNames } from '../../../config/names.ts'
-import type { Deployment } from '../../../config/schema.ts'
+import { controlRegionOf, type Deployment } from '../../../config/schema.ts'
 import { kmsPublicJwk } from '../../identity/kms-signer.ts'
 import { readPointers } from '../../state/pointers.ts'
 import type { Access } from './access.ts'
@@ -112,7 +112,7 @@ async function hasPolicy(client: DynamoDBClient, ResourceArn: string): Promise<b
 
 async function signingKidOf(access: Access, deployment: Deployment): Promise<string | undefined> {
   const { kid } = await kmsPublicJwk(
-    new KMSClient(await access(deployment.accounts.control, deployment.homeRegion)),
+    new KMSClient(await access(deployment.accounts.control, controlRegionOf(deployment))),
     sharedNames(deployment).bundleSigningKey,
   )
   return kid

@@ -5,7 +5,7 @@ import { CloudFormationClient, DescribeStackResourceCommand } from '@aws-sdk/cli
 import { KMSClient } from '@aws-sdk/client-kms'
 import { sharedNames, stackNames } from '../../../config/names.ts'
 import { loadPinned, type Pinned, pinnedPath } from '../../../config/pinned.ts'
-import type { Deployment } from '../../../config/schema.ts'
+import { controlRegionOf, type Deployment } from '../../../config/schema.ts'
 import { loadTrustRoot, type TrustRoot } from '../../../config/trust.ts'
 import { kmsPublicJwk } from '../../identity/kms-signer.ts'
 import { publicJwk } from '../../policy/trust.ts'
@@ -35,7 +35,7 @@ export interface PinOptions {
 export async function pin(options: PinOptions, out: (line: string) => void): Promise<ExitCode> {
   const { deployment, replace, configFolder = CONFIG_FOLDER } = options
   refuseUnready(deployment)
-  const access = options.access ?? (await openAccess(deployment.homeRegion))
+  const access = options.access ?? (await openAccess(deployment.routingRegion))
   const names = stackNames(deployment)
   const missing: string[] = []
   const asked = async <T>(what: string, stack: string, question: Promise<T>): Promise<T | undefined> =>
@@ -44,9 +44,18 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
       missing.push(`not pinned: ${what}: ${error.message.split('\n', 1)[0]} (it comes with ${stack})`)
       return undefined
     })
-  const [keys, zone, replicas] = await Promise.all([
-    asked('the key that signs bundles', names.controlPlane, signingKeys(access, options)),
-    deployment.hostedZone === 'imported' ? undefined : asked('the hosted zone', names.dns, hostedZoneOf(access, deployment)),
+  const { control, workload } = deployment.accounts
+  const [current, next, zone, controlZone, replicas] = await Promise.all([
+    asked('the key that signs bundles', names.controlPlane, signingKey(access, deployment, controlRegionOf(deployment))),
+    asked('the key that may sign next', names.controlPlaneStandby, nextKey(access, options)),
+    deployment.hostedZone === 'imported'
+      ? undefined
+      : asked('the hosted zone', names.dns, hostedZoneOf(access, workload, deployment.routingRegion, names.dns, 'HostedZone')),
+    asked(
+      'the zone of the control plane',
+      names.controlDns,
+      hostedZoneOf(access, control, deployment.routingRegion, names.controlDns, 'ControlHostedZone'),
+    ),
     asked(
       'the regions of the global table',
       names.globalState,
@@ -54,8 +63,8 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
     ),
   ])
   // Both are decided before either is written: a refusal leaves everything as it was.
-  const trust = keys && trustOf(keys, options, configFolder)
-  const pinned = pinnedOf(deployment, { zone, replicas }, replace, configFolder)
+  const trust = current && trustOf({ current, next }, options, configFolder)
+  const pinned = pinnedOf(deployment, { zone, controlZone, replicas }, replace, configFolder)
   const written: string[] = []
   if (trust !== undefined) {
     const path = `${configFolder}/trust/${deployment.environment}.json`
@@ -77,24 +86,27 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
 
 const CONFIG_FOLDER = fileURLToPath(new URL('../../../config', import.meta.url))
 
-async function signingKeys(access: Access, { deployment, next }: PinOptions) {
-  const read = async (key: string) => {
-    // A key of another region is named by its ARN: the one of a control plane that could be rebuilt there.
-    const region = /^arn:[^:]+:kms:([^:]+):/.exec(key)?.[1] ?? deployment.homeRegion
-    const client = new KMSClient(await access(deployment.accounts.control, region))
-    const { kty, crv, kid, x, y, alg, use } = publicJwk.parse(await kmsPublicJwk(client, key))
-    return { kty, crv, kid, x, y, alg, use }
-  }
-  return { current: await read(sharedNames(deployment).bundleSigningKey), next: next === undefined ? undefined : await read(next) }
+async function signingKey(access: Access, deployment: Deployment, region: string, key: string = sharedNames(deployment).bundleSigningKey) {
+  const client = new KMSClient(await access(deployment.accounts.control, region))
+  const { kty, crv, kid, x, y, alg, use } = publicJwk.parse(await kmsPublicJwk(client, key))
+  return { kty, crv, kid, x, y, alg, use }
 }
 
-async function hostedZoneOf(access: Access, deployment: Deployment): Promise<HostedZone> {
-  const client = new CloudFormationClient(await access(deployment.accounts.workload, deployment.routingRegion))
-  const asked = { StackName: stackNames(deployment).dns, LogicalResourceId: HOSTED_ZONE }
+/** The one that was named; else the one that waits in the standby region, so that gateways believe a control plane that is rebuilt there. */
+async function nextKey(access: Access, { deployment, next }: PinOptions) {
+  // A key of another region is named by its ARN.
+  if (next !== undefined) return signingKey(access, deployment, /^arn:[^:]+:kms:([^:]+):/.exec(next)?.[1] ?? deployment.homeRegion, next)
+  const { standbyRegion, runsIn } = deployment.controlPlane
+  return standbyRegion === undefined || runsIn === 'standby' ? undefined : signingKey(access, deployment, standbyRegion)
+}
+
+async function hostedZoneOf(access: Access, account: string, region: string, stack: string, logicalId: string): Promise<HostedZone> {
+  const client = new CloudFormationClient(await access(account, region))
+  const asked = { StackName: stack, LogicalResourceId: logicalId }
   const { StackResourceDetail } = await client.send(new DescribeStackResourceCommand(asked))
   const id = StackResourceDetail?.PhysicalResourceId?.replace('/hostedzone/', '')
-  if (id === undefined || !/^Z[A-Z0-9]{5,31}$/.test(id)) throw new Error(`${asked.StackName} has no hosted zone yet`)
-  return { id, nameServers: await nameServersOf(access, deployment.accounts.workload, id) }
+  if (id === undefined || !/^Z[A-Z0-9]{5,31}$/.test(id)) throw new Error(`${stack} has no hosted zone yet`)
+  return { id, nameServers: await nameServersOf(access, account, id) }
 }
 
 interface HostedZone {
@@ -102,10 +114,13 @@ interface HostedZone {
   nameServers: readonly string[]
 }
 
-/** Logical id in the dns stack, where it is pinned. */
-const HOSTED_ZONE = 'HostedZone'
+type PublicKey = Awaited<ReturnType<typeof signingKey>>
 
-function trustOf({ current, next }: Awaited<ReturnType<typeof signingKeys>>, { deployment, replace }: PinOptions, configFolder: string) {
+function trustOf(
+  { current, next }: { current: PublicKey; next: PublicKey | undefined },
+  { deployment, replace }: PinOptions,
+  configFolder: string,
+) {
   const before: TrustRoot = loadTrustRoot(`${configFolder}/trust`, deployment.environment)
   const merged = mergeTrust({ before, current, next, replace })
   if ('refusal' in merged) throw new CommandError(`config/trust/${deployment.environment}.json: ${merged.refusal}`)
@@ -114,15 +129,25 @@ function trustOf({ current, next }: Awaited<ReturnType<typeof signingKeys>>, { d
 
 function pinnedOf(
   { environment }: Deployment,
-  { zone, replicas }: { zone: HostedZone | undefined; replicas: string[] | undefined },
+  { zone, controlZone, replicas }: Record<'zone' | 'controlZone', HostedZone | undefined> & { replicas: string[] | undefined },
   replace: boolean,
   configFolder: string,
 ): Pinned {
   const before = loadPinned(`${configFolder}/pinned`, environment)
-  const refusal = zone === undefined ? undefined : zoneRefusal(before.hostedZoneId, zone.id, replace)
+  const zones = [
+    [before.hostedZoneId, zone],
+    [before.controlZone?.hostedZoneId, controlZone],
+  ] as const
+  const [refusal] = zones.flatMap(([known, found]) => (found && zoneRefusal(known, found.id, replace)) ?? [])
   if (refusal !== undefined) throw new CommandError(`config/pinned/${environment}.json: ${refusal}`)
   // Where the table is, is no decision of anybody's: what is there now counts.
-  return { ...before, ...(zone !== undefined && { hostedZoneId: zone.id }), ...(replicas !== undefined && { deployedReplicas: replicas }) }
+  return {
+    ...before,
+    ...(zone !== undefined && { hostedZoneId: zone.id }),
+    // Route 53 gives them in any order: sorted, so that pinning again changes nothing.
+    ...(controlZone !== undefined && { controlZone: { hostedZoneId: controlZone.id, nameServers: [...controlZone.nameServers].sort() } }),
+    ...(replicas !== undefined && { deployedReplicas: replicas }),
+  }
 }
 
 /** @returns whether the file has changed. Written aside and then put in its place, so that no synth reads half of it. */

@@ -32,7 +32,7 @@ export async function preflight(options: PreflightOptions, out: (line: string) =
   if (unknown !== undefined) throw new CommandError(`no stack is named ${unknown}; there are ${plan.map(({ name }) => name).join(', ')}`)
   refuseUnready(deployment)
   if (runsDemo(deployment)) out(`WARNING: ${DEMO_WARNING}`)
-  const access = options.access ?? (await openAccess(deployment.homeRegion))
+  const access = options.access ?? (await openAccess(deployment.routingRegion))
   const { delegatedTo } = options
   const facts = await look({ deployment, plan, selected, access, ...(delegatedTo && { delegatedTo }) })
   const trustRoot = loadTrustRoot(options.trustFolder ?? TRUST_FOLDER, deployment.environment)

@@ -7,7 +7,8 @@ import { type Facts, type PlaceFacts, placeKey, type RegionFacts } from '../../.
 import { preflightFaults } from '../../../runtime/cli/deploy/faults.ts'
 
 const [CONTROL, WORKLOAD] = ['210987654321', '310987654321']
-const prod = { accounts: { control: CONTROL, workload: WORKLOAD }, hostedZoneId: 'Z0123456789ABC' }
+const controlZone = { hostedZoneId: 'Z9876543210ABC', nameServers: ['ns-1.awsdns-1.com', 'ns-2.awsdns-2.net'] }
+const prod = { accounts: { control: CONTROL, workload: WORKLOAD }, hostedZoneId: 'Z0123456789ABC', controlZone }
 const deployment = resolveDeployment({ ...input, domain: 'aegis.corp', environments: { prod } })
 const plan = deployOrder(deployment)
 const regions = regionsOf(deployment).map(({ region }) => region)
@@ -98,6 +99,29 @@ describe('a preflight', () => {
     expect(faultsOf([GATEWAY], { ...wholeFacts(), signingKid: 'other' })).toEqual([
       'config/trust/prod.json does not have the key that signs, other: npm run -s aegis -- pin',
     ])
+  })
+
+  it('refuses the service of the control plane without the zone of its name, or before that is delegated to', () => {
+    const { controlZone: _, ...unpinned } = deployment
+    expect(faultsOf(['aegis-prod-control-plane'], wholeFacts(), { deployment: unpinned })).toEqual([
+      'the zone of the control plane is not pinned: npm run -s aegis -- pin',
+    ])
+    expect(faultsOf(['aegis-prod-control-plane-standby'], wholeFacts(), { deployment: unpinned })).toEqual([])
+    expect(faultsOf(['aegis-prod-control-plane'], withStack('aegis-prod-routing'))).toEqual([
+      'aegis-prod-control-plane needs aegis-prod-routing, which is not deployed: npm run deploy -- aegis-prod-routing',
+    ])
+  })
+
+  it('rebuilds the control plane in its standby region while the home region is lost', () => {
+    const moved = resolveDeployment({
+      ...input,
+      ...{ domain: 'aegis.corp', environments: { prod }, controlPlane: { standbyRegion: 'eu-central-1', runsIn: 'standby', term: 2 } },
+    })
+    const facts = wholeFacts()
+    for (const account of [CONTROL, WORKLOAD]) facts.places.set(`${account}/eu-west-1`, { fault: 'eu-west-1 does not answer' })
+    const again = deployOrder(moved)
+    const { selected } = selectStacks(again, ['aegis-prod-control-plane-standby'])
+    expect(preflightFaults({ deployment: moved, plan: again, selected, trustRoot, facts })).toEqual([])
   })
 
   it('refuses gateways and routing without the id of the hosted zone', () => {

@@ -35,6 +35,7 @@ export function deployRulesSuite({ app, deployment, templates }: Synthesized, ow
     expect(refused('aegis-prod-routing')).toEqual([ZONE])
     for (const { region } of regionsOf(deployment))
       expect(refused(`aegis-prod-gateway-${region}`)).toEqual(expect.arrayContaining([ZONE, TRUST]))
+    expect(refused('aegis-prod-control-plane')).toContain('the zone of the control plane is not pinned: npm run -s aegis -- pin')
     expect(refused('aegis-prod-keys-eu-west-1')).toEqual([])
   })
 
