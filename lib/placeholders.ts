@@ -10,7 +10,7 @@ export type Placeholder = 'hostedZoneId' | 'controlZone' | 'trustRoot'
 /** Why a stack that holds it is refused, and what to do. */
 export const PLACEHOLDER_REASONS: Record<Placeholder, string> = {
   hostedZoneId: 'the id of the hosted zone is not pinned: npm run -s aegis -- pin',
-  controlZone: 'the zone of the control plane is not pinned: write controlZone into config/pinned (docs/operations.md)',
+  controlZone: 'the zone of the control plane is not pinned: npm run -s aegis -- pin',
   trustRoot: 'no key is pinned that gateways may believe: npm run -s aegis -- pin',
 }
 

@@ -1,7 +1,7 @@
 import { CONTROL_ALARMS } from '../../../config/alarms.ts'
 import { cellNames, controlNames, publicNames, sharedNames, stackNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
-import { CONTROL_ENVIRONMENT, PLATFORM_ENVIRONMENT } from '../../../lib/constructs/control-environment.ts'
+import { CONTROL_ENVIRONMENT, FIRST_ENVIRONMENT, PLATFORM_ENVIRONMENT } from '../../../lib/constructs/control-environment.ts'
 import { controlPlaneHosts } from '../../../lib/constructs/control-hosts.ts'
 import { type Resource, resourcesOf, type Synthesized, type Template, theResource } from '../synthesized.ts'
 
@@ -150,7 +150,7 @@ export function controlPlaneSuite({ deployment, templates }: Synthesized): void 
   it('sets the environment that a control plane reads, all of it literal', () => {
     const [container] = theResource(template, 'AWS::ECS::TaskDefinition').Properties.ContainerDefinitions
     const set: [string, unknown][] = container.Environment.map(({ Name, Value }: { Name: string; Value: unknown }) => [Name, Value])
-    expect(set.map(([name]) => name).toSorted()).toEqual([...CONTROL_ENVIRONMENT, ...PLATFORM_ENVIRONMENT].toSorted())
+    expect(set.map(([name]) => name).toSorted()).toEqual([...CONTROL_ENVIRONMENT, ...FIRST_ENVIRONMENT, ...PLATFORM_ENVIRONMENT].toSorted())
     expect(set.filter(([, value]) => typeof value !== 'string')).toEqual([])
   })
 
