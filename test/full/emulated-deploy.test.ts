@@ -80,7 +80,7 @@ suite('a deploy to an emulator of AWS', () => {
   const synth = async (name: string, environment: object) => {
     copy.configure(`{ ...shipped, ...${JSON.stringify(config(environment))} }`)
     const out = join(folder, name)
-    await cloud.cdk(home, copy.folder, ['synth', '--quiet', '--output', out, '-c', 'imageTag=emulated'])
+    await cloud.cdk(home, copy.folder, ['synth', '--quiet', '--output', out])
     const fit = join(folder, `${name}-fitted`)
     return { out, fit, dropped: fitAssembly(out, fit) }
   }

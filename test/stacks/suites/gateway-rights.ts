@@ -170,9 +170,9 @@ export function gatewayRightsSuite({ deployment, templates, assets }: Synthesize
 
   it('lets ECS pull the image of this region, by the name that it is published under, and no other', () => {
     for (const { region, cell, template, task } of cells) {
-      const images = assets.get(stackNames(deployment).gateway(region))?.images ?? []
-      const image = images.find(({ dockerFile }) => dockerFile === 'runtime/gateway/Dockerfile')
-      expect(new Set(images.map((one) => one.repository))).toEqual(new Set([image?.repository]))
+      const published = assets.get(stackNames(deployment).gateway(region))?.images ?? []
+      const image = published.find(({ dockerFile }) => dockerFile === 'runtime/gateway/Dockerfile')
+      expect(new Set(published.map((one) => one.repository))).toEqual(new Set([image?.repository]))
       const uri = `${cell.account}.dkr.ecr.${region}.\${AWS::URLSuffix}/${image?.repository}:${image?.tag}`
       expect(task.ContainerDefinitions[0].Image).toEqual({ 'Fn::Sub': uri })
       const repository = `arn:aws:ecr:${region}:${cell.account}:repository/${image?.repository}`
