@@ -1,6 +1,7 @@
 import type { z } from 'zod'
-import { deploymentFaults, environmentFaults } from './faults.ts'
+import { deploymentFaults, environmentFaults, replicaFaults } from './faults.ts'
 import { type Deployment, deploymentSchema } from './schema.ts'
+import { deployedZones, stageFaults } from './stages.ts'
 
 /**
  * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
@@ -16,8 +17,10 @@ export function resolveDeployment(input: unknown, environment?: string): Deploym
   if (chosen === undefined) {
     throw new ConfigError([`environments: no environment ${JSON.stringify(name)}, there are ${Object.keys(environments).join(', ')}`])
   }
-  const deployment = { ...rest, ...chosen, environment: name }
-  const faults = [...deploymentFaults(deployment), ...environmentFaults(parsed.data)]
+  // What is written is checked as a whole; what is deployed of it is a part.
+  const written = { ...rest, ...chosen, environment: name, plannedZones: rest.zones }
+  const deployment = { ...written, zones: deployedZones(written) }
+  const faults = [...deploymentFaults(written), ...stageFaults(written), ...replicaFaults(deployment), ...environmentFaults(parsed.data)]
   if (faults.length > 0) throw new ConfigError(faults)
   return deployment
 }
