@@ -35,6 +35,11 @@ export function deployedZones({ zones, homeRegion, stage, regions }: Written): D
   )
 }
 
+/** The map: every zone and region of the plan, there or not. What stands outside the cells, tools and clients, has a place on it. */
+export function asPlanned(deployment: Deployment): Deployment {
+  return { ...deployment, zones: deployment.plannedZones }
+}
+
 /** A deployment as it is written, with the keys of its environment: `zones` are all of them. */
 export type Written = Pick<Deployment, 'zones' | 'homeRegion' | 'environment' | 'stage' | 'regions'>
 

@@ -32,10 +32,13 @@ export function physicalNames(templates: ReadonlyMap<string, Template>): Physica
 }
 
 function namesIn(properties: Record<string, unknown>): [string, unknown][] {
-  const own = Object.entries(properties).filter(([property, value]) => NAMES.test(property) && !PARTS.has(property) && value !== undefined)
+  const own = Object.entries(properties).filter(([property, value]) => NAMES.test(property) && !PARTS.has(property) && !isReference(value))
   const wrapped = properties.Budget as Record<string, unknown> | undefined
   return wrapped === undefined ? own : [...own, ...namesIn(wrapped)]
 }
+
+/** What refers to another resource of the stack names nothing. */
+const isReference = (value: unknown) => typeof value === 'object' && value !== null && 'Ref' in value
 
 /** Names of one kind that both have: of two environments in the same accounts the second could not be deployed, or would overwrite the first. */
 export function sharedPhysicalNames(one: readonly PhysicalName[], other: readonly PhysicalName[]): string[] {

@@ -29,10 +29,10 @@ export interface Synthesized {
 }
 
 /** Builds the app with the feature flags of cdk.json, as the CLI does, without synthesizing it. */
-export function buildApp(changed: Partial<DeploymentInput> = {}): { app: App; deployment: Deployment } {
+export function buildApp(changed: Partial<DeploymentInput> = {}, { nag = true } = {}): { app: App; deployment: Deployment } {
   const app = new App({ context: cdkContext(), analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
-  addNagChecks(app, deployment)
+  if (nag) addNagChecks(app, deployment)
   addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, imageTag: PLACEHOLDER_IMAGE_TAG })
   return { app, deployment }
 }
@@ -42,9 +42,9 @@ export function cdkContext(): Record<string, unknown> {
   return JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8')).context
 }
 
-/** Synthesizes into a folder that is removed again. Takes seconds: share the result. */
-export function synthesize(changed: Partial<DeploymentInput> = {}): Synthesized {
-  const { app, deployment } = buildApp(changed)
+/** Synthesizes into a folder that is removed again. Takes seconds: share the result. @param options `nag`: false leaves the rules out, which take most of the time */
+export function synthesize(changed: Partial<DeploymentInput> = {}, options: { nag?: boolean } = {}): Synthesized {
+  const { app, deployment } = buildApp(changed, options)
   const assembly = app.synth()
   const templates = new Map(assembly.stacks.map(({ stackName, template }) => [stackName, structuredClone(template) as Template]))
   rmSync(assembly.directory, { recursive: true, force: true })
