@@ -12,7 +12,6 @@ export function deploymentFaults(deployment: Deployment): string[] {
     ...sizeFaults(deployment),
     ...capacityFaults(deployment),
     ...nameFaults(deployment),
-    ...replicaFaults(deployment),
     ...optionFaults(deployment),
   ]
 }
@@ -193,7 +192,7 @@ function nameFaults(deployment: Deployment): string[] {
 }
 
 /** CloudFormation changes one replica of a global table per update (AWS::DynamoDB::GlobalTable, "Replicas"). */
-function replicaFaults(deployment: Deployment): string[] {
+export function replicaFaults(deployment: Deployment): string[] {
   const { deployedReplicas, environment } = deployment
   if (deployedReplicas === undefined) return []
   const wanted = servingRegions(deployment)
@@ -202,7 +201,7 @@ function replicaFaults(deployment: Deployment): string[] {
   if (added.length + removed.length <= 1) return []
   const change = [...added.map((region) => `+${region}`), ...removed.map((region) => `-${region}`)].join(' ')
   return [
-    `environments.${environment}.deployedReplicas: ${change} is more than one change of replicas; a global table takes one a deploy, so deploy them one by one`,
+    `environments.${environment}.deployedReplicas: ${change} is more than one change of replicas; a global table takes one a deploy, so deploy them one by one (environments.${environment}.regions)`,
   ]
 }
 

@@ -1,7 +1,8 @@
 import type { z } from 'zod'
-import { deploymentFaults, environmentFaults } from './faults.ts'
+import { deploymentFaults, environmentFaults, replicaFaults } from './faults.ts'
 import { loadPinned, pinnedPath, withPinned } from './pinned.ts'
 import { type Deployment, deploymentSchema } from './schema.ts'
+import { deployedZones, stageFaults } from './stages.ts'
 
 /**
  * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.
@@ -21,8 +22,10 @@ export function resolveDeployment(input: unknown, environment?: string, pinnedFo
   }
   const pinned = pinnedFolder === undefined ? {} : loadPinned(pinnedFolder, name)
   const own = withPinned(chosen, pinned, pinnedPath(pinnedFolder ?? '', name))
-  const deployment = { ...rest, ...own, environment: name }
-  const faults = [...deploymentFaults(deployment), ...environmentFaults(parsed.data)]
+  // What is written is checked as a whole; what is deployed of it is a part.
+  const written = { ...rest, ...own, environment: name, plannedZones: rest.zones }
+  const deployment = { ...written, zones: deployedZones(written) }
+  const faults = [...deploymentFaults(written), ...stageFaults(written), ...replicaFaults(deployment), ...environmentFaults(parsed.data)]
   if (faults.length > 0) throw new ConfigError(faults)
   return deployment
 }

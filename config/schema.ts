@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { defaults } from './defaults.ts'
+import { STAGES } from './stages.ts'
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')
 const account = z.string().regex(/^\d{12}$/, 'is not a 12-digit AWS account id')
@@ -101,6 +102,10 @@ const environmentSchema = z.strictObject({
    * nothing else. Every stack then says so in its outputs.
    */
   allowDemo: z.boolean().default(false),
+  /** How far the migration is: `config/stages.ts` says what each stage is, docs/migration.md walks it. Default: the last, which softens nothing. */
+  stage: z.enum(STAGES, `is not a stage of the migration (${STAGES.join(', ')})`).default('tenant-binding'),
+  /** Regions of `zones` that this environment has by now. Default: all of them, or what the stage leaves. */
+  regions: z.array(region).min(1, 'needs at least one region').optional(),
 })
 
 export const deploymentSchema = z.strictObject({
@@ -319,7 +324,12 @@ export type DeploymentInput = z.input<typeof deploymentSchema>
 export type Resolved = z.output<typeof deploymentSchema>
 export type EnvironmentConfig = z.output<typeof environmentSchema>
 /** A checked deployment in one environment. Durations carry their unit in the name. */
-export type Deployment = Omit<Resolved, 'environments'> & EnvironmentConfig & { environment: string }
+export type Deployment = Omit<Resolved, 'environments'> &
+  EnvironmentConfig & {
+    environment: string
+    /** The zones as written, with regions that this environment does not have yet. `zones` are those that it has. */
+    plannedZones: Resolved['zones']
+  }
 
 /** Every serving region with its zone, in the order of the configuration. */
 export function regionsOf(deployment: Deployment): { region: string; zone: string }[] {

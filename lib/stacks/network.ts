@@ -124,6 +124,6 @@ function inspectEgress(stack: Stack, cell: Cell, vpc: Vpc): void {
 /** What tasks of a region may resolve: tools, the operators' OpenID provider, AWS by its own names, and what the deployment adds. */
 export function allowedHosts({ deployment, region, zone }: Cell): string[] {
   const operators = new URL(publicNames(deployment).operatorIssuer).hostname
-  const tools = toolHosts(deployment.documentsDir, { region, zone: deployment.zones[zone]?.regions ?? [] })
+  const tools = toolHosts(deployment.documentsDir, { region, zone: deployment.plannedZones[zone]?.regions ?? [] })
   return [...new Set([...tools, operators, '*.amazonaws.com', ...deployment.egressHosts])].sort()
 }

@@ -1,3 +1,4 @@
+import type { Stage } from '../../config/stages.ts'
 import type { Clock } from '../model/ports.ts'
 import { type AgentDocument, agentIds } from '../policy/agent-document.ts'
 import type { Grant } from '../policy/directory.ts'
@@ -15,6 +16,7 @@ import { stageOf } from './rollout/rollout.ts'
 import { type RolloutSettings, step } from './rollout/step.ts'
 import type { View } from './rollout/view.ts'
 import { signDirectories } from './signing.ts'
+import { atStage } from './staged-tenants.ts'
 import type { RegionKeys, Standing } from './standing.ts'
 import type { PlaneState } from './store/plane-state.ts'
 
@@ -27,6 +29,8 @@ export interface EngineOptions {
   couriers: Couriers
   cells: readonly Cell[]
   zones: Readonly<Record<string, readonly string[]>>
+  absent: readonly string[]
+  stage: Stage
   settings: RolloutSettings
   clock: Clock
   /** The key that signs now. */
@@ -59,7 +63,8 @@ export interface Engine {
 }
 
 export function createEngine(options: EngineOptions): Engine {
-  const { kernel, releases, memory, couriers, cells, clock, renewEveryMs, zones, keyId } = options
+  const { kernel, releases, memory, couriers, cells, clock, renewEveryMs, zones, absent, keyId } = options
+  const present = withoutAbsent(zones, absent)
   const nextSeq = (state: PlaneState) => Math.max(state.seq, options.floor()) + 1
   const isOld = (signedAtMs: number) => clock.now() - signedAtMs >= renewEveryMs
 
@@ -70,14 +75,15 @@ export function createEngine(options: EngineOptions): Engine {
   const facts = async (state: PlaneState) => {
     const directory = await options.directory()
     const removed = (region: string) => [...new Set([...(directory.removed_keys[region] ?? []), ...memory.removedKeys(region)])].sort()
-    const tenants = tenantsOf(directory)
+    const tenants = tenantsOf(directory).map((tenant) => atStage(tenant, options.stage))
     const active = state.active === null ? [] : (await releases.documents(state.active.revision, directory)).agents
     const next = state.rollout === null ? [] : (await releases.documents(state.rollout.revision, directory)).agents
     const grants = (agents: readonly AgentDocument[]) =>
-      grantsFor(agents, tenants, zones, clock.now(), memory.issued(), amountsOf(directory))
+      grantsFor(agents, tenants, present, clock.now(), memory.issued(), amountsOf(directory))
     agents = active
     return {
       zones,
+      ...(absent.length > 0 && { absent }),
       tenants,
       clients: clientsIn(directory, [...active, ...newcomers(next, active)]),
       ...options.keys.list(removed),
@@ -208,6 +214,11 @@ export function createEngine(options: EngineOptions): Engine {
 
 /** Recorded decisions that one region judges anew for one rollout. */
 export const REPLAY_LIMIT = 1_000_000
+
+/** Only where there is a cell may a budget be spent. */
+function withoutAbsent(zones: EngineOptions['zones'], absent: readonly string[]): EngineOptions['zones'] {
+  return Object.fromEntries(Object.entries(zones).map(([zone, regions]) => [zone, regions.filter((region) => !absent.includes(region))]))
+}
 
 /** Documents of agents that only the new revision names: its canary has to get tokens for them. */
 function newcomers(next: readonly AgentDocument[], active: readonly AgentDocument[]): AgentDocument[] {

@@ -1,3 +1,4 @@
+import { STAGES, type Stage } from '../../config/stages.ts'
 import type { Clock, ObjectArchive } from '../model/ports.ts'
 import type { PublicJwk } from '../policy/trust.ts'
 import type { ReplayResult } from '../state/replays.ts'
@@ -23,6 +24,10 @@ export interface PlaneOptions {
   cells: readonly Cell[]
   /** Regions by zone, of the whole deployment. */
   zones: Readonly<Record<string, readonly string[]>>
+  /** Regions of `zones` that have no cell yet. Default: none. */
+  absent?: readonly string[]
+  /** How far the migration is. Default: the last stage, which softens nothing. */
+  stage?: Stage
   ring: string
   /** Of two control planes, regions obey the one with the higher term. Default: 1. */
   term?: number
@@ -71,8 +76,10 @@ export interface Plane {
   settle(): Promise<void>
 }
 
+const LAST_STAGE = STAGES[STAGES.length - 1] as Stage
+
 export function createPlane(options: PlaneOptions): Plane {
-  const { cells, zones, ring, store, signer, clock, log, maxAgeMs } = options
+  const { cells, zones, absent = [], stage = LAST_STAGE, ring, store, signer, clock, log, maxAgeMs } = options
   const memory = lastKnown({ signer, clock, ...(options.trustedKeys && { trustedKeys: options.trustedKeys }) })
   const shelf = openShelf(store)
   const ledger = openLedger(store)
@@ -102,7 +109,7 @@ export function createPlane(options: PlaneOptions): Plane {
   }
   const lately = recentCounts(view, clock)
   const directory = directoryKeeper({
-    ...{ kernel, ledger, shelf, releases, zones, clock },
+    ...{ kernel, ledger, shelf, releases, zones, stage, clock },
     resigned: async (state, next) =>
       state.active === null ? state : renewedState(state, state.active, releases, next, Math.max(state.seq, floor()) + 1),
   })
@@ -131,6 +138,8 @@ export function createPlane(options: PlaneOptions): Plane {
       couriers,
       cells,
       zones,
+      absent,
+      stage,
       clock,
       view,
       replays,

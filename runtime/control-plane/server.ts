@@ -130,6 +130,8 @@ async function makePlane({ deployment, config, rollout, store }: PlaneParts): Pr
   return createPlane({
     cells: cellsOf(deployment, config),
     zones: zonesOf(deployment),
+    absent: absentOf(deployment),
+    stage: deployment.stage,
     ring: config.ring,
     term: config.term,
     store,
@@ -170,8 +172,16 @@ function cellsOf(deployment: Deployment, { regions, ring, regionEndpoints }: Con
   return served.map((cell) => awsCell(deployment, { ...cell, ring, endpoint: regionEndpoints[cell.region] }))
 }
 
-function zonesOf({ zones }: Deployment): Record<string, readonly string[]> {
-  return Object.fromEntries(Object.entries(zones).map(([zone, { regions }]) => [zone, regions]))
+/** As they are planned: where a jurisdiction ends is no matter of how far a deployment has come. */
+function zonesOf({ plannedZones }: Deployment): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(plannedZones).map(([zone, { regions }]) => [zone, regions]))
+}
+
+function absentOf(deployment: Deployment): string[] {
+  const there = regionsOf(deployment).map(({ region }) => region)
+  return Object.values(zonesOf(deployment))
+    .flat()
+    .filter((region) => !there.includes(region))
 }
 
 function fromRepository(path: string): string {

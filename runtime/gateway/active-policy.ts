@@ -37,6 +37,8 @@ export interface ActivePolicy extends TrustedIssuers {
   agents: ReadonlyMap<string, ActiveAgent>
   tools: ReadonlyMap<string, ActiveTool>
   zones: Directory['zones']
+  /** Regions of `zones` without a cell. */
+  absent: ReadonlySet<string>
   /** Whose attestations of an export hold on arrival, by region. */
   attesters: ReadonlyMap<string, AttestationKeys & { zone: string }>
   grants: Directory['grants']
@@ -95,6 +97,7 @@ export function activePolicyOf(bundle: ActiveBundle, directory: Directory & { di
     agents: bundle.agents,
     tools: new Map([...bundle.tools].map(([name, tool]) => [name, activeTool(tool, directory, actions)])),
     zones: directory.zones,
+    absent: new Set(directory.absent),
     attesters: new Map(
       directory.attesters.map(({ region, zone, approval, data_protection: dataProtection }) => [
         region,

@@ -38,6 +38,8 @@ export interface Directory {
   notAfterMs: number
   /** Regions by zone, of the whole deployment. */
   zones: Readonly<Record<string, readonly string[]>>
+  /** Regions of `zones` without a cell, as the deployment has not come so far: places where tools are, and nobody to wait for or to promote. */
+  absent: readonly string[]
   /** Tenants of this zone and those with binding none. */
   tenants: ReadonlyMap<string, Tenant>
   /** Issuers of every region, so that a token of another zone is told from a forged one. */
@@ -80,9 +82,10 @@ const clientSchema = z.strictObject({
 })
 export type Client = z.output<typeof clientSchema>
 
-export interface DirectoryContents extends Omit<Directory, 'tenants' | 'attesters' | 'grants' | 'lifted' | 'clients'> {
+export interface DirectoryContents extends Omit<Directory, 'tenants' | 'absent' | 'attesters' | 'grants' | 'lifted' | 'clients'> {
   /** All tenants of the deployment: those that do not belong in the zone are left out. */
   tenants: readonly Tenant[]
+  absent?: readonly string[]
   attesters?: readonly Attester[]
   /** Of all tenants, like `clients`: those of others are left out. */
   grants?: readonly Grant[]
@@ -96,6 +99,7 @@ const JWS_CHARACTERS_MAX = 16 * 1024 * 1024
 /** @throws Error with one line a fault, when a tenant or issuer contradicts the deployment */
 export function buildDirectory({
   tenants,
+  absent = [],
   attesters = [],
   grants = [],
   lifted = [],
@@ -103,18 +107,23 @@ export function buildDirectory({
   ...contents
 }: DirectoryContents): Directory {
   const { zone, zones, issuers } = contents
-  const faults = [...checkTenants(tenants, zones), ...checkIssuers(issuers, zones), ...checkAttesters(attesters, zones)]
+  const faults = [
+    ...checkTenants(tenants, zones),
+    ...checkIssuers(issuers, zones),
+    ...checkAttesters(attesters, zones),
+    ...checkAbsent(absent, contents),
+  ]
   if (!Object.hasOwn(zones, zone)) faults.push(`no zone ${zone}, there are ${Object.keys(zones).join(', ')}`)
   if (faults.length > 0) throw new Error(faults.join('\n'))
   const listed = tenants.filter((tenant) => tenant.zone === zone || tenant.binding === 'none')
   const byId = new Map(listed.map((tenant) => [tenant.id, tenant]))
   const ofTenants = <T extends { tenant: string }>(entries: readonly T[]) => entries.filter(({ tenant }) => byId.has(tenant))
-  return { ...contents, tenants: byId, attesters, grants: ofTenants(grants), lifted, clients: ofTenants(clients) }
+  return { ...contents, absent, tenants: byId, attesters, grants: ofTenants(grants), lifted, clients: ofTenants(clients) }
 }
 
 /** @returns a compact JWS: the object that the bucket holds */
 export function signDirectory(directory: Directory, signer: Signer): Promise<string> {
-  const { zone, seq, notBeforeMs, notAfterMs, zones, tenants, issuers, attesters, grants, lifted, clients } = directory
+  const { zone, seq, notBeforeMs, notAfterMs, zones, absent, tenants, issuers, attesters, grants, lifted, clients } = directory
   const payload: Payload = {
     v: 1,
     zone,
@@ -125,6 +134,7 @@ export function signDirectory(directory: Directory, signer: Signer): Promise<str
     tenants: [...tenants.values()].map(({ homeRegion, ...tenant }) => ({ ...tenant, home_region: homeRegion })),
     issuers: [...issuers],
     // Left out when empty, as in directories from before there were any.
+    ...(absent.length > 0 && { absent: [...absent] }),
     ...(attesters.length > 0 && { attesters: [...attesters] }),
     grants: [...grants],
     lifted: [...lifted],
@@ -146,24 +156,28 @@ export function verifyDirectory(jws: string, expected: Expected): Directory & { 
     const path = parsed.error.issues[0]?.path.join('.')
     throw new TrustError('malformed', `the directory has not the expected shape at ${path}`, { cause: parsed.error })
   }
-  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, attesters = [], grants, lifted, clients } = parsed.data
+  const { zone, seq, not_before: notBeforeMs, not_after: notAfterMs, zones, issuers, grants, lifted, clients } = parsed.data
+  const { absent = [], attesters = [] } = parsed.data
   checkScope('directory', { zone, seq, notBeforeMs, notAfterMs }, expected)
   const tenants = parsed.data.tenants.map(({ home_region: homeRegion, ...tenant }): Tenant => ({ ...tenant, homeRegion }))
   const faults = [
     ...checkTenants(tenants, zones),
     ...checkIssuers(issuers, zones),
     ...checkAttesters(attesters, zones),
+    ...checkAbsent(absent, { zones, issuers }),
     ...strangers(tenants, zone),
   ]
   if (faults.length > 0) throw new TrustError('malformed', `the directory contradicts itself: ${faults.join('; ')}`)
   const byId = new Map(tenants.map((tenant) => [tenant.id, tenant]))
-  return { zone, seq, notBeforeMs, notAfterMs, zones, tenants: byId, issuers, attesters, grants, lifted, clients, digest: sha256(jws) }
+  const scope = { zone, seq, notBeforeMs, notAfterMs }
+  return { ...scope, zones, absent, tenants: byId, issuers, attesters, grants, lifted, clients, digest: sha256(jws) }
 }
 
 const payloadSchema = z.strictObject({
   v: z.literal(1),
   ...scopeFields,
   zones: z.record(z.string(), z.array(z.string()).min(1)),
+  absent: z.array(z.string()).optional(),
   tenants: z.array(
     z.strictObject({
       id: z.string().min(1),
@@ -202,6 +216,16 @@ function checkAttesters(attesters: readonly Attester[], zones: Readonly<Record<s
     seen.add(region)
     const regions = Object.hasOwn(zones, zone) ? zones[zone] : undefined
     return regions?.includes(region) ? faults : [...faults, `attester ${region}: is not in zone ${zone}`]
+  })
+}
+
+/** A region that has an issuer is there: not to wait for it could let two regions serve one tenant. */
+function checkAbsent(absent: readonly string[], { zones, issuers }: Pick<Directory, 'zones' | 'issuers'>): string[] {
+  const known = new Set(Object.values(zones).flat())
+  const issuing = new Set(issuers.map(({ region }) => region))
+  return absent.flatMap((region) => {
+    if (!known.has(region)) return [`absent region ${region}: is in no zone`]
+    return issuing.has(region) ? [`absent region ${region}: has an issuer, so it is there`] : []
   })
 }
 

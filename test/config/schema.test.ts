@@ -281,7 +281,8 @@ describe('replicas of the global table', () => {
   })
 
   it('refuses two changes in one deploy', () => {
-    const told = 'is more than one change of replicas; a global table takes one a deploy, so deploy them one by one'
+    const told =
+      'is more than one change of replicas; a global table takes one a deploy, so deploy them one by one (environments.prod.regions)'
     expect(faultsOf(withProd({ deployedReplicas: all.slice(2) }))).toEqual([
       `environments.prod.deployedReplicas: +eu-west-1 +eu-central-1 ${told}`,
     ])

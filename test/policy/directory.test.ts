@@ -49,6 +49,16 @@ describe('a signed directory', () => {
     expect(() => buildDirectory({ ...contents, attesters: [attester, attester] })).toThrow(/attester us-east-1: named twice/)
   })
 
+  test('lists the regions without a cell, and refuses one that has an issuer or is in no zone', async () => {
+    const there = issuers.filter(({ region }) => region !== 'eu-central-1')
+    const built = buildDirectory({ ...contents, issuers: there, absent: ['eu-central-1'] })
+    expect(verifyDirectory(await signDirectory(built, key.signer), expected).absent).toEqual(['eu-central-1'])
+    // Not to wait for a region that is there could let two of them serve one tenant.
+    const lying = await signDirectory({ ...built, issuers }, key.signer)
+    expect(() => verifyDirectory(lying, expected)).toThrow('absent region eu-central-1: has an issuer, so it is there')
+    expect(() => buildDirectory({ ...contents, absent: ['mars'] })).toThrow('absent region mars: is in no zone')
+  })
+
   test.each([
     ['another zone', { zone: 'us' }, 'wrong_zone'],
     ['a seq below the high-water mark', { minSeq: 4 }, 'rolled_back'],

@@ -38,16 +38,19 @@ export interface Synthesized {
   readonly assets: ReadonlyMap<string, Assets>
 }
 
+/** `nag`: false leaves the rules out, which take most of the time. */
+export type SynthesisOptions = Partial<AegisAppOptions> & { nag?: boolean }
+
 /** Builds the app with the feature flags of cdk.json, as the CLI does, without synthesizing it. */
 export function buildApp(
   changed: Partial<DeploymentInput> = {},
-  pins: Partial<AegisAppOptions> = {},
+  { nag = true, ...pins }: SynthesisOptions = {},
 ): { app: App; deployment: Deployment } {
   // Images are fingerprinted as ever, but nobody builds one from here: their sources need not be copied each time.
   const context = { ...cdkContext(), 'aws:cdk:disable-asset-staging': true }
   const app = new App({ context, analyticsReporting: false })
   const deployment = resolveDeployment({ ...input, ...changed })
-  addNagChecks(app, deployment)
+  if (nag) addNagChecks(app, deployment)
   addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, ...pins })
   return { app, deployment }
 }
@@ -58,8 +61,8 @@ export function cdkContext(): Record<string, unknown> {
 }
 
 /** Synthesizes into a folder that is removed again. Takes seconds: share the result. */
-export function synthesize(changed: Partial<DeploymentInput> = {}, pins: Partial<AegisAppOptions> = {}): Synthesized {
-  const { app, deployment } = buildApp(changed, pins)
+export function synthesize(changed: Partial<DeploymentInput> = {}, options: SynthesisOptions = {}): Synthesized {
+  const { app, deployment } = buildApp(changed, options)
   const assembly = app.synth()
   const templates = new Map(assembly.stacks.map(({ stackName, template }) => [stackName, structuredClone(template) as Template]))
   const assets = new Map(

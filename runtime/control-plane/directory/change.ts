@@ -1,8 +1,10 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
+import type { Stage } from '../../../config/stages.ts'
 import { type AgentDocument, agentIds, budgetOf } from '../../policy/agent-document.ts'
 import { checkWorkloads, clientFields } from '../../policy/clients.ts'
 import { checkTenants, tenantFields, tenantOf } from '../../policy/tenants.ts'
+import { stageFaultsOf } from '../staged-tenants.ts'
 import { importedClients, importedTenants } from './imports.ts'
 import { DirectoryRefusedError, NotInDirectoryError } from './refusals.ts'
 import { budgetFields, type DirectoryState, keyId, killId, plainName, readerFields, tenantByAgent } from './state.ts'
@@ -31,6 +33,8 @@ type Order<K extends DirectoryChange['kind']> = Extract<DirectoryChange, { kind:
 export interface DirectoryContext {
   /** Regions by zone, of the deployment. */
   zones: Readonly<Record<string, readonly string[]>>
+  /** Default: the last, at which nothing may be softened. */
+  stage?: Stage
   /** The documents in force. */
   agents: readonly AgentDocument[]
 }
@@ -69,8 +73,9 @@ export function changeDirectory(state: DirectoryState, change: DirectoryChange, 
   }
 }
 
-function putTenant(state: DirectoryState, { id, fields }: Order<'put_tenant'>, { zones }: DirectoryContext): DirectoryState {
-  refuseAny(checkTenants([tenantOf(id, fields)], zones))
+function putTenant(state: DirectoryState, { id, fields }: Order<'put_tenant'>, { zones, stage }: DirectoryContext): DirectoryState {
+  const tenant = tenantOf(id, fields)
+  refuseAny([...checkTenants([tenant], zones), ...stageFaultsOf([tenant], stage)])
   return withEntry(state, 'tenants', id, fields)
 }
 
@@ -145,11 +150,11 @@ function removeKey(state: DirectoryState, { region, kid }: Order<'remove_key'>, 
   return removed.includes(kid) ? state : { ...state, removed_keys: { ...state.removed_keys, [region]: [...removed, kid] } }
 }
 
-function importTexts(state: DirectoryState, texts: Order<'import'>, { zones, agents }: DirectoryContext): DirectoryState {
+function importTexts(state: DirectoryState, texts: Order<'import'>, { zones, stage, agents }: DirectoryContext): DirectoryState {
   if (texts.tenants === undefined && texts.clients === undefined) throw new DirectoryRefusedError(['there is nothing to import'])
   let after = state
   if (texts.tenants !== undefined) {
-    const { entries, sha256 } = importedTenants(texts.tenants, zones)
+    const { entries, sha256 } = importedTenants(texts.tenants, zones, stage)
     after = { ...after, tenants: entries, imported: { ...after.imported, tenants: sha256 } }
   }
   if (texts.clients !== undefined) {

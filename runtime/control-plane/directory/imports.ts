@@ -1,10 +1,12 @@
 import type { z } from 'zod'
+import type { Stage } from '../../../config/stages.ts'
 import type { AgentDocument } from '../../policy/agent-document.ts'
 import { checkClients, clientsDocument } from '../../policy/clients.ts'
 import { tenantsDocument } from '../../policy/documents.ts'
 import { sha256 } from '../../policy/file-hashes.ts'
 import { checkTenants, tenantOf } from '../../policy/tenants.ts'
 import { type DocumentFault, describeFault, readYaml } from '../../policy/yaml-file.ts'
+import { stageFaultsOf } from '../staged-tenants.ts'
 import { DirectoryRefusedError } from './refusals.ts'
 import { type DirectoryState, tenantByAgent } from './state.ts'
 
@@ -15,12 +17,10 @@ interface Imported<P extends 'tenants' | 'clients'> {
 }
 
 /** @throws DirectoryRefusedError with one line a fault, each with file, line and column */
-export function importedTenants(text: string, zones: Readonly<Record<string, readonly string[]>>): Imported<'tenants'> {
+export function importedTenants(text: string, zones: Readonly<Record<string, readonly string[]>>, stage?: Stage): Imported<'tenants'> {
   const { value } = readable('tenants.yaml', text, tenantsDocument)
-  const faults = checkTenants(
-    Object.entries(value).map(([id, fields]) => tenantOf(id, fields)),
-    zones,
-  )
+  const tenants = Object.entries(value).map(([id, fields]) => tenantOf(id, fields))
+  const faults = [...checkTenants(tenants, zones), ...stageFaultsOf(tenants, stage)]
   if (faults.length > 0) throw new DirectoryRefusedError(faults.map((fault) => `tenants.yaml: ${fault}`))
   return { entries: value, sha256: sha256(text) }
 }

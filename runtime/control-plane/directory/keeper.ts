@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Stage } from '../../../config/stages.ts'
 import type { Clock } from '../../model/ports.ts'
 import type { AgentDocument } from '../../policy/agent-document.ts'
 import { bundleData, type Documents } from '../../policy/documents.ts'
@@ -17,6 +18,7 @@ export interface KeeperOptions {
   shelf: Shelf
   releases: Releases
   zones: Readonly<Record<string, readonly string[]>>
+  stage: Stage
   /** Signs what is served anew: a tenant that moves takes its documents along into other bundles. */
   resigned: (state: PlaneState, directory: DirectoryState) => Promise<PlaneState>
   clock: Clock
@@ -28,7 +30,7 @@ export interface DirectoryKeeper extends DirectoryDesk {
   of(state: PlaneState): Promise<VersionedDirectory>
 }
 
-export function directoryKeeper({ kernel, ledger, shelf, releases, zones, resigned, clock }: KeeperOptions): DirectoryKeeper {
+export function directoryKeeper({ kernel, ledger, shelf, releases, zones, stage, resigned, clock }: KeeperOptions): DirectoryKeeper {
   let known: VersionedDirectory & { digest: string | undefined } = { version: 0, state: emptyDirectory(), digest: undefined }
 
   const of = async ({ directory }: PlaneState): Promise<VersionedDirectory> => {
@@ -56,7 +58,7 @@ export function directoryKeeper({ kernel, ledger, shelf, releases, zones, resign
         if (order.expects !== before.version) throw new StaleDirectoryError({ expects: order.expects, version: before.version })
         const documents = await documentsOf(state, before.state)
         const agents: AgentDocument[] = documents.flatMap((one) => one.agents)
-        const next = follow(before, order, { zones, agents }, clock.now())
+        const next = follow(before, order, { zones, stage, agents }, clock.now())
         if (next === undefined) return { result: before }
         const { version, state: after, recorded } = next
         const digest = await shelf.put(Buffer.from(JSON.stringify(directoryState.parse(after))))

@@ -1,4 +1,5 @@
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
+import { asPlanned } from '../../../config/stages.ts'
 import type { Profile } from '../profile.ts'
 import { ports } from './ports.ts'
 import { UsageError } from './usage-error.ts'
@@ -58,7 +59,7 @@ export async function planFabric(deployment: Deployment, options: FabricOptions)
       controlPlane: await free.next(),
       dns: await free.next(),
       gateway: await each(regions),
-      wan: await each([...Object.keys(deployment.zones), ...regionsOf(deployment).map(({ region }) => region)]),
+      wan: await each([...Object.keys(deployment.plannedZones), ...regionsOf(asPlanned(deployment)).map(({ region }) => region)]),
       stores: await each(regions),
       controlStores: await free.next(),
       operator: await each(regions),

@@ -76,6 +76,7 @@ export function ensureAssembly(layout: StateLayout, trustFile: string, documents
   return synthesize({ repository, cacheDir: layout.syntheses, trustFile, documentsDir, env: childEnvironment(), signal })
 }
 
-function regionsByZone({ zones }: Deployment): Record<string, readonly string[]> {
-  return Object.fromEntries(Object.entries(zones).map(([zone, { regions }]) => [zone, regions]))
+/** As they are planned: tools stand in zones where this deployment has no cell yet. */
+function regionsByZone({ plannedZones }: Deployment): Record<string, readonly string[]> {
+  return Object.fromEntries(Object.entries(plannedZones).map(([zone, { regions }]) => [zone, regions]))
 }

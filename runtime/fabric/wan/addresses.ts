@@ -1,4 +1,5 @@
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
+import { asPlanned } from '../../../config/stages.ts'
 
 /** Somewhere on the map: a serving region, or the clients of a zone. */
 export interface Place {
@@ -29,8 +30,9 @@ const CLIENT_BASE = 200
  * configuration, the clients of a zone 44.128.<200 + n>.0/24.
  */
 export function addressPlan(deployment: Deployment): AddressPlan {
-  const regions = regionsOf(deployment).map(({ region, zone }, index) => place(region, 'region', zone, index + 1))
-  const clients = Object.keys(deployment.zones).map((zone, index) => place(zone, 'client', zone, CLIENT_BASE + index + 1))
+  const map = asPlanned(deployment)
+  const regions = regionsOf(map).map(({ region, zone }, index) => place(region, 'region', zone, index + 1))
+  const clients = Object.keys(map.zones).map((zone, index) => place(zone, 'client', zone, CLIENT_BASE + index + 1))
   const places = [...regions, ...clients]
   const host = (id: string, n: number) => {
     const found = places.find((candidate) => candidate.id === id)

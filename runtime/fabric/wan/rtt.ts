@@ -1,14 +1,16 @@
 import { type Deployment, primaryOf } from '../../../config/schema.ts'
+import { asPlanned } from '../../../config/stages.ts'
 
 /**
  * Round-trip time between two places in milliseconds, symmetric. A place is an AWS region or, for its clients, a zone
  * of the deployment. Throws on a region whose coordinates are not in this file.
  */
 export function rttMatrix(deployment: Deployment): (from: string, to: string) => number {
+  const map = asPlanned(deployment)
   const cache = new Map<string, number>()
   return (from, to) => {
     const key = `${from} ${to}`
-    const rtt = cache.get(key) ?? rttMs(from, to, deployment)
+    const rtt = cache.get(key) ?? rttMs(from, to, map)
     cache.set(key, rtt)
     return rtt
   }

@@ -3,6 +3,7 @@ import type { Tenant } from '../../model/zones.ts'
 import type { Heartbeat, HeartbeatStore } from '../../state/heartbeats.ts'
 import type { Promotion, PromotionStore, RegionRowStore, Release } from '../../state/promotions.ts'
 import type { ActivePolicy } from '../active-policy.ts'
+import { cellsIn } from './cells.ts'
 import { EVERY_TENANT, Freshness } from './freshness.ts'
 import { Hearing } from './hearing.ts'
 import { type Order, promoter } from './promote.ts'
@@ -37,7 +38,7 @@ export interface Homes {
 export interface HomesOptions {
   place: { region: string; zone: string }
   clock: Clock
-  active: () => Pick<ActivePolicy, 'zones' | 'tenants'> | undefined
+  active: () => Pick<ActivePolicy, 'zones' | 'absent' | 'tenants'> | undefined
   rows: RegionRowStore
   promotions: PromotionStore
   heartbeats: HeartbeatStore
@@ -72,7 +73,7 @@ export function createHomes(options: HomesOptions): Homes {
 
   const learn = (found: readonly Promotion[]) => {
     for (const promotion of found) {
-      // No region of another zone can be promoted, whoever writes so.
+      // No region of another zone can be promoted, whoever writes so. One that is no longer there can have been: then nobody serves.
       if (!zoneRegions().includes(promotion.region)) continue
       all.set(promotionKey(promotion), promotion)
       const known = latest.get(promotion.tenant)
@@ -84,7 +85,8 @@ export function createHomes(options: HomesOptions): Homes {
 
   /** @returns undefined while no directory says which regions there are: such a look would echo others without having heard them */
   const look = async () => {
-    const regions = zoneRegions()
+    const policy = active()
+    const regions = policy === undefined ? [] : cellsIn(policy, place.zone)
     if (regions.length === 0) return undefined
     const monotonicMs = clock.monotonic()
     const wallMs = clock.now()

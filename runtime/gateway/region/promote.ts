@@ -3,6 +3,7 @@ import type { Clock } from '../../model/ports.ts'
 import type { Tenant } from '../../model/zones.ts'
 import type { Promotion, PromotionStore, RegionRowStore, Release } from '../../state/promotions.ts'
 import type { ActivePolicy } from '../active-policy.ts'
+import { cellsIn } from './cells.ts'
 import type { Freshness } from './freshness.ts'
 import type { Served } from './homes.ts'
 import type { Standing } from './standing.ts'
@@ -20,7 +21,7 @@ export interface Order {
 export interface PromoterOptions {
   place: { region: string; zone: string }
   clock: Clock
-  active: () => Pick<ActivePolicy, 'zones' | 'tenants'> | undefined
+  active: () => Pick<ActivePolicy, 'zones' | 'absent' | 'tenants'> | undefined
   rows: RegionRowStore
   promotions: PromotionStore
   freshness: Freshness
@@ -189,6 +190,8 @@ function tenantOf({ tenant: id, region }: Order, { active, place }: Pick<Promote
   if (tenant.binding !== 'region') throw new AegisError('malformed_call', 'only a tenant that is bound to a region has an active one')
   if (tenant.zone !== place.zone || !policy.zones[tenant.zone]?.includes(region))
     throw new AegisError('malformed_call', `the region is not in zone ${tenant.zone}, which the tenant is bound to`)
+  if (!cellsIn(policy, tenant.zone).includes(region))
+    throw new AegisError('malformed_call', 'the deployment has no cell in this region, so nobody would serve the tenant there')
   return tenant
 }
 

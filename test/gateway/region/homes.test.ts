@@ -31,6 +31,16 @@ test('the home serves about two seconds after all regions have started, and the 
   expect([a.homes.holds(tenant, { issuerRegion: B }), b.homes.holds(tenant, { issuerRegion: B })]).toEqual([true, false])
 })
 
+test('refuses to promote a region that has no cell yet: nobody would serve there', async () => {
+  const world = new World(3, [A, B])
+  world.absent = new Set([B])
+  const a = world.boot(A)
+  await world.advance(4500)
+  expect(a.homes.mayServe(tenant)).toEqual({ ok: true })
+  expect(await answerOf(world, a, B)).toEqual(refusal('malformed_call'))
+  expect(a.homes.mayServe(tenant)).toEqual({ ok: true })
+})
+
 test('serves nothing that is bound to a region before the first look', () => {
   const world = new World(3, [A, B])
   expect(world.boot(A).homes.mayServe(tenant)).toMatchObject({ ok: false })

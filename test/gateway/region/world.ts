@@ -33,6 +33,8 @@ export class World {
   nowMs = 1_000_000
   readonly regions: Region[]
   readonly cut = new Set<string>()
+  /** Regions of the zone that the directory calls absent. */
+  absent: ReadonlySet<string> = new Set()
   /** Promotions take so much longer than heartbeats: items of one table keep no order among each other. */
   promotionLagMs = 0
   replicationMsMax = 1500
@@ -71,7 +73,11 @@ export class World {
     process.homes = createHomes({
       place: { region: name, zone: 'eu' },
       clock: { now: () => this.nowMs, monotonic: () => this.nowMs - 900_000 },
-      active: () => ({ zones: { eu: this.regions.map(({ region }) => region) }, tenants: new Map([[tenant.id, tenant]]) }),
+      active: () => ({
+        zones: { eu: this.regions.map(({ region }) => region) },
+        absent: this.absent,
+        tenants: new Map([[tenant.id, tenant]]),
+      }),
       rows: this.#rows(of, process),
       promotions: this.#promotions(of, process),
       heartbeats: this.#heartbeats(of, process),
