@@ -60,3 +60,12 @@ export function replicasOf(template: Template | undefined): string[] {
   const table = Object.values(template?.Resources ?? {}).find(({ Type }) => Type === 'AWS::DynamoDB::GlobalTable')
   return (table?.Properties.Replicas ?? []).map(({ Region }: { Region: string }) => Region).sort()
 }
+
+/** Types of the resources of one stack that are not the same, sorted. */
+export function changedTypes(before: ReadonlyMap<string, Template>, after: ReadonlyMap<string, Template>, stack: string): string[] {
+  const [one, other] = [before.get(stack)?.Resources ?? {}, after.get(stack)?.Resources ?? {}]
+  const changed = [...new Set([...Object.keys(one), ...Object.keys(other)])].filter(
+    (id) => JSON.stringify(one[id]) !== JSON.stringify(other[id]),
+  )
+  return [...new Set(changed.map((id) => (other[id] ?? one[id])?.Type ?? ''))].sort()
+}

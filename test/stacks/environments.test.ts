@@ -2,7 +2,7 @@ import { deployment as input } from '../../config/deployment.ts'
 import { stackNames } from '../../config/names.ts'
 import type { DeploymentInput } from '../../config/schema.ts'
 import { STAGES } from '../../config/stages.ts'
-import { changedStacks, replicasOf, STATEFUL_TYPES, statefulLosses } from './differences.ts'
+import { changedStacks, changedTypes, replicasOf, STATEFUL_TYPES, statefulLosses } from './differences.ts'
 import { physicalNames, sharedPhysicalNames } from './physical-names.ts'
 import { type Resource, type Synthesized, synthesize as synthesizeWith, type Template } from './synthesized.ts'
 
@@ -17,6 +17,7 @@ const inProd = (environment: object, more: Partial<DeploymentInput> = {}) =>
 
 const whole = synthesize()
 const names = stackNames(whole.deployment)
+const SCALING = 'AWS::ApplicationAutoScaling::ScalingPolicy'
 const table = (app: Synthesized) => replicasOf(app.templates.get(names.globalState))
 
 describe('the migration', () => {
@@ -72,14 +73,14 @@ describe('the migration', () => {
   })
 
   it('leaves the first cell as it is when regions join', () => {
-    for (const [before, after] of pairs)
-      expect(changedStacks(before.templates, after.templates).changed.filter((stack) => stack.endsWith('-eu-west-1'))).toEqual(
-        // The dashboard and probes of the home region look at every region.
-        before.templates.get(names.observability('eu-west-1')) === undefined ||
-          changedStacks(before.templates, after.templates).added.length === 0
-          ? []
-          : [names.observability('eu-west-1')],
+    for (const [before, after] of pairs) {
+      const { changed, added } = changedStacks(before.templates, after.templates)
+      expect(changed.filter((stack) => stack.endsWith('-eu-west-1'))).toEqual(
+        // The dashboard and probes of the home region look at every region, and how full its gateways may be depends on who else is there.
+        added.length === 0 ? [] : [names.gateway('eu-west-1'), names.observability('eu-west-1')],
       )
+      expect(changedTypes(before.templates, after.templates, names.gateway('eu-west-1'))).toEqual(added.length === 0 ? [] : [SCALING])
+    }
   })
 
   it('ends with the templates of a deployment that was whole from the first day, but for replicas that take their policy later', () => {
@@ -122,15 +123,21 @@ describe('a region more', () => {
   it.each([
     ['in a zone', inZone, 'us-west-2', ['zone-us']],
     ['in a new zone', newZone, 'ca-central-1', []],
-  ] as const)('%s adds its cell, changes what names every region, and no cell', (_, after, region, zones) => {
-    const { changed, added, removed } = changedStacks(before.templates, after.templates)
-    expect(changed).toEqual([...once, ...zones].map((kind) => `aegis-prod-${kind}`).sort())
-    const cell = ['bundle-store', 'drills', 'gateway', 'keys', 'network', 'residency-store'].map((kind) => `aegis-prod-${kind}-${region}`)
-    expect(added).toEqual([...cell, ...(zones.length === 0 ? ['aegis-prod-zone-ca'] : [])])
-    expect(removed).toEqual([])
-    expect(statefulLosses(before.templates, after.templates)).toEqual([])
-    expect(table(after)).toEqual([...table(before), region].sort())
-  })
+  ] as const)(
+    '%s adds its cell, changes what names every region, and of another cell how full its gateways may be',
+    (_, after, region, zones) => {
+      const { changed, added, removed } = changedStacks(before.templates, after.templates)
+      const cells = Object.values(input.zones).flatMap(({ regions }) => regions.map(names.gateway))
+      expect(changed).toEqual([...[...once, ...zones].map((kind) => `aegis-prod-${kind}`), ...cells].sort())
+      // With one more to take over, each may be fuller. As it was before it is safe too, so nobody has to hurry.
+      for (const cell of cells) expect([cell, changedTypes(before.templates, after.templates, cell)]).toEqual([cell, [SCALING]])
+      const cell = ['bundle-store', 'drills', 'gateway', 'keys', 'network', 'residency-store'].map((kind) => `aegis-prod-${kind}-${region}`)
+      expect(added).toEqual([...cell, ...(zones.length === 0 ? ['aegis-prod-zone-ca'] : [])])
+      expect(removed).toEqual([])
+      expect(statefulLosses(before.templates, after.templates)).toEqual([])
+      expect(table(after)).toEqual([...table(before), region].sort())
+    },
+  )
 
   it('needs no stack of another region to be deployed', () => {
     const assembly = whole.app.synth()
@@ -181,8 +188,8 @@ describe('two environments in the same accounts', () => {
   })
 })
 
-/** Names within something that has the environment in its own name: a group of schedules, a role. */
-const ALIKE = /^AWS::(Scheduler::Schedule\.Name|IAM::Policy\.PolicyName) /
+/** Names within something that has the environment in its own name: a group of schedules, a role, a service. */
+const ALIKE = /^AWS::(Scheduler::Schedule\.Name|IAM::Policy\.PolicyName|ApplicationAutoScaling::ScalingPolicy\.PolicyName) /
 
 function find(templates: ReadonlyMap<string, Template>, type: string): [stack: string, logicalId: string] {
   for (const [stack, { Resources }] of templates)
