@@ -66,11 +66,12 @@ suite('a deploy to an emulator of AWS', () => {
   let cloud: EmulatedCloud
   let copy: ScratchCopy
   let hostedZoneId: string
+  let controlZone: { hostedZoneId: string; nameServers: string[] } | undefined
   let assembly: string
   let fitted: string
   let dropped: Dropped[]
   let topology: Topology
-  const deployment = () => resolveDeployment({ ...shipped, ...config({ hostedZoneId }) })
+  const deployment = () => resolveDeployment({ ...shipped, ...config({ hostedZoneId, controlZone }) })
   const home = { account: WORKLOAD, region: shipped.homeRegion }
   const control = { account: CONTROL, region: shipped.homeRegion }
   const tables = (place: Origin) => new DynamoDBClient(cloud.client(place))
@@ -84,6 +85,7 @@ suite('a deploy to an emulator of AWS', () => {
     const fit = join(folder, `${name}-fitted`)
     return { out, fit, dropped: fitAssembly(out, fit) }
   }
+  const onlyZoneOf = async (account: string) => /<Id>\/hostedzone\/(\w+)<\/Id>/.exec(await cloud.route53(account, '/hostedzone'))?.[1] ?? ''
   const deploy = (fit: string, ...stacks: string[]) =>
     cloud.cdk(home, copy.folder, ['deploy', '--app', fit, ...stacks, '--require-approval', 'never', '--concurrency', '4'])
 
@@ -96,11 +98,16 @@ suite('a deploy to an emulator of AWS', () => {
     const first = await synth('first', {})
     await bootstrap(cloud, first.fit)
     const names = stackNames(deployment())
-    await deploy(first.fit, names.dns, names.controlPlane, '--exclusively')
-    hostedZoneId = /<Id>\/hostedzone\/(\w+)<\/Id>/.exec(await cloud.route53(WORKLOAD, '/hostedzone'))?.[1] ?? ''
+    await deploy(first.fit, names.dns, names.controlDns, '--exclusively')
+    hostedZoneId = await onlyZoneOf(WORKLOAD)
+    const controlZoneId = await onlyZoneOf(CONTROL)
+    const nameServers = [...(await cloud.route53(CONTROL, `/hostedzone/${controlZoneId}`)).matchAll(/<NameServer>(.*?)<\/NameServer>/g)]
+    controlZone = { hostedZoneId: controlZoneId, nameServers: nameServers.map(([, name = '']) => name.replace(/\.$/, '')) }
+    const named = await synth('named', { hostedZoneId, controlZone })
+    await deploy(named.fit, names.controlPlaneStandby, names.controlPlane, '--exclusively')
     const trusted = publicJwk.parse(await kmsPublicJwk(keys(control), sharedNames(deployment()).bundleSigningKey))
     copy.write('config/trust/prod.json', JSON.stringify({ keys: [trusted] }))
-    const second = await synth('second', { hostedZoneId })
+    const second = await synth('second', { hostedZoneId, controlZone })
     ;({ out: assembly, fit: fitted, dropped } = second)
     console.log(['not in the emulator:', ...describeDropped(dropped)].join('\n'))
     topology = readTopology(assembly, deployment())
@@ -118,7 +125,9 @@ suite('a deploy to an emulator of AWS', () => {
       const xml = await cloud.query({ account, region }, 'cloudformation', { Action: 'DescribeStackResources', StackName: name })
       const made = [...xml.matchAll(/<LogicalResourceId>(.*?)<\/LogicalResourceId>.*?<ResourceStatus>(.*?)<\/ResourceStatus>/gs)]
       const expected = Object.keys(template.Resources).map((id) => [id, 'CREATE_COMPLETE'])
-      expect([name, made.map(([, id, status]) => [id, status]).toSorted()]).toEqual([name, expected.toSorted()])
+      // What was deployed before all was known is an update by now.
+      const found = made.map(([, id, status]) => [id, status?.replace(/^UPDATE_COMPLETE$/, 'CREATE_COMPLETE')])
+      expect([name, found.toSorted()]).toEqual([name, expected.toSorted()])
     }
   })
 
@@ -135,7 +144,8 @@ suite('a deploy to an emulator of AWS', () => {
 
   test('every signing key signs by its alias, and its public half verifies', async () => {
     const signing = topology.keys.filter(({ usage }) => usage === 'SIGN_VERIFY')
-    expect(signing.length).toBe(regionsOf(deployment()).length * 4 + 1)
+    // Four a region, and the control plane's with its standby's.
+    expect(signing.length).toBe(regionsOf(deployment()).length * 4 + 2)
     for (const { aliases, origin } of signing) {
       const signer = await kmsSigner(keys(origin), aliases[0] ?? '')
       const message = Buffer.from(`signed by ${aliases[0]}`)
@@ -165,10 +175,13 @@ suite('a deploy to an emulator of AWS', () => {
   })
 
   test('every role with a name is there, trusted by whom the template says', async () => {
-    const roles = resourcesIn(assembly, 'AWS::IAM::Role').filter(({ RoleName }) => typeof RoleName === 'string')
+    const roles = stacksOf(assembly).flatMap(({ account, template }) =>
+      Object.values(template.Resources)
+        .filter(({ Type, Properties }) => Type === 'AWS::IAM::Role' && typeof Properties?.RoleName === 'string')
+        .map(({ Properties }) => ({ ...Properties, account })),
+    ) as { account: string; RoleName: string; AssumeRolePolicyDocument: unknown }[]
     expect(roles.length).toBeGreaterThan(20)
-    for (const { RoleName, AssumeRolePolicyDocument } of roles) {
-      const account = RoleName === sharedNames(deployment()).publisherRole ? CONTROL : WORKLOAD
+    for (const { RoleName, AssumeRolePolicyDocument, account } of roles) {
       const xml = await cloud.query({ account, region: 'us-east-1' }, 'iam', { Action: 'GetRole', RoleName: String(RoleName) })
       const [, text = ''] = /<AssumeRolePolicyDocument>(.*?)<\/AssumeRolePolicyDocument>/s.exec(xml) ?? []
       expect([RoleName, JSON.parse(decodeURIComponent(text))]).toEqual([RoleName, AssumeRolePolicyDocument])
@@ -176,7 +189,10 @@ suite('a deploy to an emulator of AWS', () => {
   })
 
   test('Route 53 has the records of the templates: names, policies, TTLs and where they lead', async () => {
-    const found = recordsIn(await cloud.route53(WORKLOAD, `/hostedzone/${hostedZoneId}/rrset`))
+    const found = [
+      ...recordsIn(await cloud.route53(WORKLOAD, `/hostedzone/${hostedZoneId}/rrset`)),
+      ...recordsIn(await cloud.route53(CONTROL, `/hostedzone/${controlZone?.hostedZoneId}/rrset`)),
+    ]
     const kept = found.filter((record) => !/ (NS|SOA) /.test(record))
     expect(topology.records.length).toBeGreaterThan(10)
     expect(kept.toSorted()).toEqual(topology.records.map(recordLine).toSorted())

@@ -2,6 +2,7 @@ import { alarmsSuite } from './suites/alarms.ts'
 import { appSuite } from './suites/app.ts'
 import { bundleStoreSuite } from './suites/bundle-store.ts'
 import { collectorSuite } from './suites/collector.ts'
+import { contentsSuite } from './suites/contents.ts'
 import { controlPlaneSuite } from './suites/control-plane.ts'
 import { controlPlaneStandbySuite } from './suites/control-plane-standby.ts'
 import { deployRulesSuite } from './suites/deploy-rules.ts'
@@ -28,6 +29,7 @@ import { synthesize, synthesizeOwn } from './synthesized.ts'
 const synthesized = synthesize()
 
 describe('the whole app', () => appSuite(synthesized))
+describe('contents', () => contentsSuite(synthesized))
 describe('rules of a deploy', () =>
   deployRulesSuite(synthesized, synthesizeOwn(), synthesizeOwn({ documentsDir: 'demo', allowDemo: true })))
 describe('cdk-nag', () => nagSuite(synthesized))
