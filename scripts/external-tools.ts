@@ -115,6 +115,28 @@ export function prepare(tool: ExternalTool, toolsDir: string): Prepared {
   return { path }
 }
 
+/** Packages of Debian and Ubuntu that build images without a daemon. */
+const BUILDAH_PACKAGES = ['buildah', 'fuse-overlayfs', 'crun']
+
+/**
+ * Builds container images. It belongs to the machine and cannot live in a folder: on a machine of CI it is installed, on anybody else's we say
+ * how. It works as root, or by a sudo that asks for no password.
+ */
+export function prepareBuildah({ mayInstall }: { mayInstall: boolean }): Prepared {
+  if (process.platform !== 'linux') return { why: 'images of Linux are built on Linux' }
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n']
+  if (!run([...asRoot, 'true']).ok) return { why: 'it builds as root, and sudo asks for a password' }
+  const find = () => run(['sh', '-c', 'command -v buildah']).output.trim()
+  const install = ['apt-get', 'install', '--yes', '--no-install-recommends', ...BUILDAH_PACKAGES]
+  if (find() === '' && mayInstall) {
+    console.log('installing buildah from the packages of this system ...')
+    run([...asRoot, 'apt-get', 'update'])
+    run([...asRoot, ...install])
+  }
+  const path = find()
+  return path === '' ? { why: `it is not on this machine: sudo ${install.join(' ')}` } : { path }
+}
+
 /** A Python package in a virtual environment of its own: nothing is installed outside the folder. */
 function venv(folder: string, ...packages: string[]): string[][] {
   return [

@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { findOpa } from '../runtime/policy/opa.ts'
-import { EXTERNAL_TOOLS, type Prepared, prepare } from './external-tools.ts'
+import { EXTERNAL_TOOLS, type Prepared, prepare, prepareBuildah } from './external-tools.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 /** A build from source takes some four minutes on two cores. */
@@ -38,7 +38,8 @@ async function prepareAll(): Promise<[name: string, variable: string, Prepared][
   const toolsDir = join(ROOT, '.tools')
   mkdirSync(toolsDir, { recursive: true })
   const others = EXTERNAL_TOOLS.map((tool): [string, string, Prepared] => [tool.name, tool.variable, prepare(tool, toolsDir)])
-  return [['opa', 'OPA_BIN', await prepareOpa()], ...others]
+  const buildah = prepareBuildah({ mayInstall: isSet(process.env.CI) })
+  return [['opa', 'OPA_BIN', await prepareOpa()], ['buildah', 'AEGIS_BUILDAH', buildah], ...others]
 }
 
 /** `npm run tools` finds it or builds it. */

@@ -1,9 +1,9 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { App, Stack } from 'aws-cdk-lib/core'
-import { type Image, imageAsset } from '../../../lib/constructs/images.ts'
+import { IMAGES, type Image, imageAsset } from '../../../lib/constructs/images.ts'
 
 export interface Build {
   ok: boolean
@@ -24,7 +24,7 @@ export function imageBuilds(buildah: string) {
   const folder = mkdtempSync(join(tmpdir(), 'aegis-images-'))
   // Elsewhere than on one's own machine one is seldom root.
   const [program = '', ...prefix] = process.getuid?.() === 0 ? [buildah] : ['sudo', '-n', buildah]
-  const stores = ['--root', join(folder, 'root'), '--runroot', join(folder, 'runroot'), '--storage-driver', 'vfs']
+  const stores = ['--root', join(folder, 'root'), '--runroot', join(folder, 'runroot'), '--storage-driver', 'overlay']
   const command = (...args: string[]) => ({ program, args: [...prefix, ...stores, ...args] })
   const run = (...args: string[]): Promise<Build> => {
     const { program: file, args: all } = command(...args)
@@ -51,19 +51,14 @@ export function imageBuilds(buildah: string) {
     /** Builds from the folder that CDK would hand to Docker. */
     build(image: Image, args: Record<string, string> = {}): Promise<Build> {
       const outdir = mkdtempSync(join(folder, 'assembly-'))
-      const app = new App({ outdir, analyticsReporting: false })
-      imageAsset(new Stack(app, 'Stack'), image)
-      app.synth()
-      const { dockerImages } = JSON.parse(readFileSync(join(outdir, 'Stack.assets.json'), 'utf8'))
-      const [{ source }] = Object.values<{ source: { directory: string; dockerFile: string } }>(dockerImages) as [
-        { source: { directory: string; dockerFile: string } },
-      ]
-      const dir = join(outdir, source.directory)
+      imageAsset(new Stack(new App({ outdir, analyticsReporting: false })), image)
+      const staged = readdirSync(outdir).find((name) => name.startsWith('asset.')) ?? ''
+      const dir = join(outdir, staged)
       const named = Object.entries({ NODE_IMAGE: 'localhost/base', ...args }).flatMap(([name, value]) => [
         '--build-arg',
         `${name}=${value}`,
       ])
-      return build(dir, `localhost/${image}`, '--file', join(dir, source.dockerFile), ...named)
+      return build(dir, `localhost/${image}`, '--file', join(dir, IMAGES[image], 'Dockerfile'), ...named)
     },
     /** What Docker reads of an image: user, command, health check. */
     async config(image: Image): Promise<Record<string, unknown>> {
