@@ -1,3 +1,4 @@
+import type { AddressInfo } from 'node:net'
 import closeWithGrace from 'close-with-grace'
 import { buildSidecar } from './app.ts'
 import { loadConfig, type SidecarConfig } from './config.ts'
@@ -25,6 +26,8 @@ async function serve({ gatewayUrl, port, connectTimeoutMs, answerTimeoutMs }: Si
     await app.close()
     await gateway.close()
   })
-  const address = await app.listen({ host: HOST, port })
-  log({ event: 'listening', address, gateway: gatewayUrl })
+  await app.listen({ host: HOST, port })
+  // As the system says it. Fastify writes 127.0.0.1 for every address of the machine.
+  const bound = app.server.address() as AddressInfo
+  log({ event: 'listening', address: `http://${bound.address}:${bound.port}`, gateway: gatewayUrl })
 }

@@ -101,6 +101,25 @@ describe('refuses, as the tool may have acted, and asks no second time, when the
   })
 })
 
+test('a client that hangs up is hung up on at the gateway too', async () => {
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>()
+  const { promise: left, resolve: hasLeft } = Promise.withResolvers<void>()
+  const { sidecar } = await beside(
+    await fakeGateway((_request, response) => {
+      response.once('close', hasLeft)
+      isAsked()
+    }),
+    // Longer than the test may take.
+    { answerTimeoutMs: 100_000 },
+  )
+  const client = new AbortController()
+  const call = fetch(`${sidecar.url}/v1/approvals/a?wait=30`, { signal: client.signal })
+  await asked
+  client.abort()
+  await expect(call).rejects.toThrow()
+  await left
+})
+
 describe('refuses by itself', () => {
   const answering = () => fakeGateway((_request, response) => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'))
 
