@@ -21,7 +21,7 @@ type OwnImage = (typeof OWN)[number]
 
 /** What a process of the image is started from, and in turn starts. */
 const PROGRAMS: Record<OwnImage, string[]> = {
-  gateway: ['runtime/gateway/server.ts', 'runtime/gateway/replay/child.ts'],
+  gateway: ['runtime/gateway/server.ts', 'runtime/gateway/replay/child.ts', 'runtime/sidecar/server.ts'],
   'control-plane': ['runtime/control-plane/server.ts'],
 }
 /** What they read at run time. */
