@@ -1,5 +1,5 @@
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
-import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
+import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2'
 import { ApplicationLoadBalancer, ApplicationProtocol, type ApplicationTargetGroup } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { ARecord, HostedZone } from 'aws-cdk-lib/aws-route53'
@@ -13,6 +13,7 @@ import { PLACEHOLDER_HOSTED_ZONE_ID, type Placeholder } from '../placeholders.ts
 import { bucketArn } from './arns.ts'
 import { CONTROL_PORT } from './control-environment.ts'
 import { acknowledgeDeletion, aliasTo, gatewayTargets, LOAD_BALANCER_DEFAULTS, logAccess } from './gateway-targets.ts'
+import { operatorHttps } from './operator-https.ts'
 import { privateBucket } from './private-bucket.ts'
 
 export interface ControlLoadBalancerProps {
@@ -48,7 +49,13 @@ export class ControlLoadBalancer extends Construct {
       vpc,
       internetFacing: false,
       vpcSubnets: { subnets: vpc.privateSubnets },
-      securityGroup: operatorHttps(this, vpc, { taskSecurityGroup, sources: deployment.operatorCidrs }),
+      securityGroup: operatorHttps(this, {
+        vpc,
+        taskSecurityGroup,
+        sources: deployment.operatorCidrs,
+        port: CONTROL_PORT,
+        words: { whose: 'the control plane', tasks: 'the control planes', from: 'the load balancer' },
+      }),
     })
     loadBalancer.node.addDependency(logs)
     acknowledgeDeletion(loadBalancer)
@@ -74,22 +81,6 @@ export class ControlLoadBalancer extends Construct {
 
 export function controlZonePlaceholders({ controlZone }: Deployment): Placeholder[] {
   return controlZone === undefined ? ['controlZone'] : []
-}
-
-function operatorHttps(
-  scope: Construct,
-  vpc: IVpc,
-  { taskSecurityGroup, sources }: { taskSecurityGroup: ISecurityGroup; sources: readonly string[] },
-): SecurityGroup {
-  const securityGroup = new SecurityGroup(scope, 'SecurityGroup', {
-    vpc,
-    description: 'HTTPS from private networks to the load balancer of the control plane',
-    allowAllOutbound: false,
-  })
-  for (const source of sources) securityGroup.addIngressRule(Peer.ipv4(source), Port.tcp(443), 'HTTPS from operators')
-  securityGroup.addEgressRule(taskSecurityGroup, Port.tcp(CONTROL_PORT), 'HTTP to the control planes')
-  taskSecurityGroup.addIngressRule(securityGroup, Port.tcp(CONTROL_PORT), 'HTTP from the load balancer')
-  return securityGroup
 }
 
 function accessLogs(scope: Construct, bucketName: string, account: string) {

@@ -1,5 +1,4 @@
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
-import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
 import { ApplicationLoadBalancer, ApplicationProtocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { ARecord } from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
@@ -15,6 +14,8 @@ import type { Traffic } from './gateway-traffic.ts'
  * private ranges that config names. Its record stands in the public hosted zone, because certificates validate there; it tells the world a
  * private address, which is reached by nobody who is not on these networks already.
  */
+import { operatorHttps } from './operator-https.ts'
+
 export class OperatorLoadBalancer extends Construct {
   readonly traffic: Traffic
 
@@ -29,7 +30,13 @@ export class OperatorLoadBalancer extends Construct {
       vpc,
       internetFacing: false,
       vpcSubnets: { subnets: vpc.privateSubnets },
-      securityGroup: operatorHttps(this, vpc, { taskSecurityGroup, sources: deployment.operatorCidrs }),
+      securityGroup: operatorHttps(this, {
+        vpc,
+        taskSecurityGroup,
+        sources: deployment.operatorCidrs,
+        port: OPERATOR_PORT,
+        words: { whose: 'the operators', tasks: 'the gateways', from: 'the load balancer of the operators' },
+      }),
     })
     acknowledgeDeletion(loadBalancer)
     acknowledge(
@@ -56,20 +63,4 @@ export class OperatorLoadBalancer extends Construct {
     this.traffic = gatewayTraffic(this, 'Operators', { vpc, port: OPERATOR_PORT, listener })
     new ARecord(this, 'OperatorRecord', { zone: hostedZone, recordName: names.operator(region), target: aliasTo(loadBalancer) })
   }
-}
-
-function operatorHttps(
-  scope: Construct,
-  vpc: IVpc,
-  { taskSecurityGroup, sources }: { taskSecurityGroup: ISecurityGroup; sources: readonly string[] },
-): SecurityGroup {
-  const securityGroup = new SecurityGroup(scope, 'SecurityGroup', {
-    vpc,
-    description: 'HTTPS from private networks to the load balancer of the operators',
-    allowAllOutbound: false,
-  })
-  for (const source of sources) securityGroup.addIngressRule(Peer.ipv4(source), Port.tcp(443), 'HTTPS from operators')
-  securityGroup.addEgressRule(taskSecurityGroup, Port.tcp(OPERATOR_PORT), 'HTTP to the gateways')
-  taskSecurityGroup.addIngressRule(securityGroup, Port.tcp(OPERATOR_PORT), 'HTTP from the load balancer of the operators')
-  return securityGroup
 }

@@ -84,8 +84,10 @@ interface Published {
 async function published(): Promise<Published> {
   for (;;) {
     const headers = { authorization: `Bearer ${fabric().operator_tokens.viewer}` }
-    const status = (await (await fetch(`${fabric().control_plane}/v1/status`, { headers })).json()) as Published & { seq: number | null }
-    if (status.seq !== null && status.regions.every(({ seq }) => seq === status.seq)) return status
+    // It lives before it is open: until it has read its ledger it says 503.
+    const answer = await fetch(`${fabric().control_plane}/v1/status`, { headers })
+    const status = (await answer.json()) as Published & { seq: number | null }
+    if (answer.status === 200 && status.seq !== null && status.regions.every(({ seq }) => seq === status.seq)) return status
     await sleep(50)
   }
 }

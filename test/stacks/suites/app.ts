@@ -1,6 +1,7 @@
 import { Stack } from 'aws-cdk-lib/core'
 import { stackNames } from '../../../config/names.ts'
 import { regionsOf, watchingRegions } from '../../../config/schema.ts'
+import { STATEFUL_TYPES } from '../differences.ts'
 import type { Synthesized, Template } from '../synthesized.ts'
 
 /** What carries a value from one stack to another: none of it may be in any template. */
@@ -45,14 +46,6 @@ const STATEFUL_IDS: Record<string, Record<string, string[]>> = {
   'drill-director': { 'AWS::S3::Bucket': ['EvidenceBucket'] },
   observability: { 'AWS::S3::Bucket': ['ProbeBucket'] },
 }
-const STATEFUL_TYPES = [
-  'AWS::DynamoDB::GlobalTable',
-  'AWS::DynamoDB::Table',
-  'AWS::S3::Bucket',
-  'AWS::KMS::Key',
-  'AWS::Route53::HostedZone',
-  'AWS::SecretsManager::Secret',
-]
 
 export function appSuite({ app, deployment, templates, assets }: Synthesized): void {
   const regions = regionsOf(deployment).map(({ region }) => region)
