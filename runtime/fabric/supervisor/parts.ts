@@ -94,7 +94,6 @@ export function storesSpec(
     execArgv: LEAN,
     env: childEnvironment(),
     logFile: layout.log(`stores-${region}`),
-    yields: true,
     hello: () => ({ type: 'start', config: config() }),
     ready: saidReady,
     readyTimeoutMs: STORES_READY_MS,
