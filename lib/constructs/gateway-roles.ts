@@ -5,6 +5,7 @@ import type { Cell } from '../cell.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 import { keysArn, logStreamsArn, repositoryArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
+import { ecsTasksOf } from './ecs-tasks.ts'
 import { gatewaySecrets } from './gateway-environment.ts'
 import { gatewayRights } from './gateway-rights.ts'
 import { imageRepository } from './images.ts'
@@ -22,7 +23,7 @@ export class GatewayRoles extends Construct {
     this.task = new Role(this, 'Task', {
       roleName: names.gatewayRole,
       description: `What a gateway of ${region} may do`,
-      assumedBy: ecsTasksOf(names.account, region),
+      assumedBy: ecsTasksOf(names.account, [region]),
     })
     for (const statement of gatewayRights(cell)) this.task.addToPolicy(statement)
     acknowledge(this.task, {
@@ -57,13 +58,6 @@ export class GatewayRoles extends Construct {
     })
     acknowledgeOwnPolicy(this.execution)
   }
-}
-
-/** A service principal alone would let any other account's ECS be talked into it (the confused deputy); the source account closes that. */
-function ecsTasksOf(account: string, region: string) {
-  return new ServicePrincipal('ecs-tasks.amazonaws.com', {
-    conditions: { StringEquals: { 'aws:SourceAccount': account }, ArnLike: { 'aws:SourceArn': `arn:aws:ecs:${region}:${account}:*` } },
-  })
 }
 
 function executionRights(scope: Construct, { deployment, region, zone }: Cell): PolicyStatement[] {

@@ -1,9 +1,10 @@
-import { AccountRootPrincipal, CompositePrincipal, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { AccountRootPrincipal, CompositePrincipal, Role } from 'aws-cdk-lib/aws-iam'
 import { Duration } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { sharedNames } from '../../config/names.ts'
 import type { Deployment } from '../../config/schema.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
+import { ecsTasksOf } from './ecs-tasks.ts'
 import { pinLogicalId } from './logical-id.ts'
 import { publisherRights, type Right } from './publisher-rights.ts'
 
@@ -19,16 +20,7 @@ export function publisherRole(scope: Construct, deployment: Deployment, more: re
   const role = new Role(scope, 'PublisherRole', {
     roleName: sharedNames(deployment).publisherRole,
     description: 'Signs bundles and directories, puts them into every region and moves the pointers',
-    assumedBy: new CompositePrincipal(
-      new AccountRootPrincipal(),
-      // A service principal alone would let another account's ECS be talked into it (the confused deputy).
-      new ServicePrincipal('ecs-tasks.amazonaws.com', {
-        conditions: {
-          StringEquals: { 'aws:SourceAccount': control },
-          ArnLike: { 'aws:SourceArn': regions.map((region) => `arn:aws:ecs:${region}:${control}:*`) },
-        },
-      }),
-    ),
+    assumedBy: new CompositePrincipal(new AccountRootPrincipal(), ecsTasksOf(control, regions)),
     maxSessionDuration: Duration.hours(1),
   })
   pinLogicalId(role, 'PublisherRole')
