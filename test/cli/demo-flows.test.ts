@@ -4,7 +4,7 @@ import type { Step } from '../../runtime/cli/demo/row.ts'
 import { startWalk, walkFlow } from '../../runtime/cli/demo/walk.ts'
 import { findFabric } from '../../runtime/cli/fabric-client.ts'
 import { type Fault, fakeEnforcement, type World } from './fake-enforcement.ts'
-import { type FakeFabric, fakeFabric } from './fake-fabric.ts'
+import { type FakeFabric, fakeFabric, refusal } from './fake-fabric.ts'
 
 const REGIONS = [
   { region: 'eu-west-1', zone: 'eu' },
@@ -92,6 +92,24 @@ test('what a walk that died has left is put right first, and told', async () => 
   expect([...failures(killed.steps), ...failures(promoted.steps)]).toEqual([])
   expect([...killed.said, ...promoted.said].join('\n')).toMatch(/lifting kill-of-yesterday.*bringing clinic-eu home/s)
 })
+
+test.each([
+  [2, 'could not serve its own tenant 2 times', []],
+  [1e6, 'could not serve its own tenant', ['503 home_region_unavailable']],
+])(
+  'a home region that is blind for %i calls is asked again for as long as the patience lasts, and that is told',
+  async (blind, told, got) => {
+    const world = fakeEnforcement()
+    const answer = world.answer.bind(world)
+    let left = blind
+    world.answer = (seen) =>
+      seen.path.startsWith('/v1/tools/') && left-- > 0 ? refusal(503, 'home_region_unavailable', { region: seen.region }) : answer(seen)
+    const { steps, said } = await walkRow(10, world)
+    expect(said.join()).toContain(told)
+    expect(steps.filter(({ ok }) => !ok).map((step) => step.got)).toEqual(expect.arrayContaining(got))
+    expect(steps.every(({ ok }) => ok)).toBe(got.length === 0)
+  },
+)
 
 test('a flow that ends early has not held', async () => {
   const world = fakeEnforcement()

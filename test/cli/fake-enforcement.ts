@@ -142,7 +142,7 @@ export function fakeEnforcement(faults: readonly Fault[] = []): World {
     const served =
       broken('serves in both regions') ||
       (seen.region === world.active && !(broken('serves nowhere after promotion') && seen.region === 'eu-central-1'))
-    if (!served) return refusal(503, 'home_region_unavailable')
+    if (!served) return refusal(503, 'home_region_unavailable', { region: world.active })
     if (tool === 'ehr') tainted.add(seen.token)
     else if (tainted.has(seen.token) && !broken('forgets taints')) return denied(seen, 'chain_tainted')
     return allowed(seen)
