@@ -1,5 +1,13 @@
 import type { Reply } from '../reply.ts'
-import { type BatchOperation, type DynaliteError, type DynaliteStore, runAction, type SubStore, type TableDescription } from './dynalite.ts'
+import {
+  type BatchOperation,
+  type DynaliteError,
+  type DynaliteStore,
+  type Level,
+  runAction,
+  type SubStore,
+  type TableDescription,
+} from './dynalite.ts'
 import type { Item } from './shape.ts'
 
 // dynalite's actions over a view of the store: what they throw fails their request, and what they write is handed back
@@ -131,8 +139,23 @@ function scopedGetTable(store: DynaliteStore, scope: Scope): DynaliteStore['getT
   return (name, checkStatus, callback) => {
     const done = typeof checkStatus === 'function' ? checkStatus : callback
     const guardedDone = (error: DynaliteError | null | undefined, table?: TableDescription) => scope(() => done?.(error, table))
-    store.getTable(name, typeof checkStatus === 'function' ? false : checkStatus, guardedDone)
+    const known = activeTables(store).get(name)
+    // Later, as from disk, and each time a definition of its own: actions write into theirs.
+    if (known !== undefined) return queueMicrotask(() => guardedDone(null, structuredClone(known)))
+    store.getTable(name, typeof checkStatus === 'function' ? false : checkStatus, (error, table) => {
+      if (table?.TableStatus === 'ACTIVE') activeTables(store).set(name, structuredClone(table))
+      guardedDone(error, table)
+    })
   }
+}
+
+const definitions = new WeakMap<Level, Map<string, TableDescription>>()
+
+/** A table that is active stays as it is for as long as its engine runs, which offers no way to change one. Looked up on disk, each request would be two. */
+function activeTables({ db }: DynaliteStore): Map<string, TableDescription> {
+  const known = definitions.get(db) ?? new Map<string, TableDescription>()
+  definitions.set(db, known)
+  return known
 }
 
 function scopedStream(sub: SubStore, options: object, scope: Scope): NodeJS.ReadableStream {
