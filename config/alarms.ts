@@ -46,15 +46,13 @@ export const COST_NOTICES = {
   'cost-anomaly': 'the region costs more than it used to',
 } as const
 
-/** Where the article about an alarm is, from the root of the repository. */
-export function articlePath(alarm: string): string {
-  return `runbooks/alarms/${alarm}.md`
+/** Where the article about an alarm is. @param runbooks the folder, or the URL of a copy. Default: from the root of the repository. */
+export function articlePath(alarm: string, runbooks = 'runbooks'): string {
+  return `${runbooks}/alarms/${alarm}.md`
 }
 
 /** What whoever is woken reads first: what is wrong, where, and where to go on. */
 export function alarmDescription({ alarms }: Deployment, alarm: RegionAlarm | WatchAlarm | ControlAlarm, region: string): string {
   const { [alarm]: says } = { ...REGION_ALARMS, ...WATCH_ALARMS, ...CONTROL_ALARMS }
-  const base = alarms.runbooksUrl?.replace(/\/$/, '')
-  const article = base === undefined ? articlePath(alarm) : `${base}/alarms/${alarm}.md`
-  return `${region}: ${says}. What to do: ${article}`
+  return `${region}: ${says}. What to do: ${articlePath(alarm, alarms.runbooksUrl?.replace(/\/$/, ''))}`
 }

@@ -1,6 +1,6 @@
 import type { DeploymentInput } from './schema.ts'
 
-// THE file to edit. What each key means and which values it takes: schema.ts. What is not said here: defaults.ts.
+// THE file to edit. What each key means and which values it takes: schema.ts, environment.ts and options.ts. What is not said here: defaults.ts.
 export const deployment: DeploymentInput = {
   name: 'aegis',
   domain: 'aegis.example',

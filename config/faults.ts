@@ -1,4 +1,5 @@
 import { capacityOf } from './capacity.ts'
+import { REGION } from './identifiers.ts'
 import { type Deployment, type Resolved, switchedZones } from './schema.ts'
 
 /** What is wrong between the values of one environment: a line a fault, each with the path of the value. */
@@ -59,7 +60,6 @@ const TAKEN: Record<string, string> = {
   control: 'the control plane',
 }
 
-const REGION = /^[a-z]{2}(-[a-z]+)+-\d$/
 /** ARNs and service names here are those of the `aws` partition. */
 const OTHER_PARTITION = /^(cn|us-gov|us-iso[a-z]?|eu-isoe|eusc)-/
 

@@ -1,25 +1,14 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { z } from 'zod'
+import type { z } from 'zod'
+import { environmentSchema } from './environment.ts'
 
 /**
  * What AWS made up, or what there is in AWS, and the templates must know: written by `aegis pin` into `config/pinned/<environment>.json`, reviewed and
- * committed. Same meaning as the keys of an environment in `schema.ts`.
+ * committed. The same keys as in an environment of `deployment.ts`.
  */
 export type Pinned = z.output<typeof pinnedSchema>
 
-const pinnedSchema = z.strictObject({
-  hostedZoneId: z
-    .string()
-    .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
-    .optional(),
-  controlZone: z
-    .strictObject({
-      hostedZoneId: z.string().regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC'),
-      nameServers: z.array(z.string().regex(/^([a-z0-9-]+\.)+[a-z]{2,}$/, 'is not a name of a server')).min(2, 'needs all of them'),
-    })
-    .optional(),
-  deployedReplicas: z.array(z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')).optional(),
-})
+const pinnedSchema = environmentSchema.pick({ hostedZoneId: true, controlZone: true, deployedReplicas: true })
 
 /** Why a file is not what `aegis pin` writes, or says something else than `deployment.ts`. One line a fault, each with the file's path. */
 export class PinnedError extends Error {

@@ -1,17 +1,8 @@
 import { z } from 'zod'
 import { defaults } from './defaults.ts'
-import { STAGES } from './stages.ts'
-
-const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')
-const account = z.string().regex(/^\d{12}$/, 'is not a 12-digit AWS account id')
-const label = z
-  .string()
-  .regex(
-    /^[a-z]([a-z0-9-]{0,13}[a-z0-9])?$/,
-    'must be lower case letters, digits and inner hyphens, from a letter on, at most 15 characters',
-  )
-
-const domainName = z.string().regex(/^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,}$/, 'is not a domain name in lower case')
+import { type EnvironmentConfig, environmentSchema } from './environment.ts'
+import { domainName, label, region } from './identifiers.ts'
+import { options } from './options.ts'
 
 /** A private network (RFC 1918, RFC 6598): the operators' load balancer has no public address, so no other can reach it. */
 const privateCidr = z
@@ -38,74 +29,6 @@ const zone = z.strictObject({
   primary: region.optional(),
   /** Takes over when the primary is unhealthy. Default: none, the zone then fails closed. */
   standby: region.optional(),
-})
-
-const environmentSchema = z.strictObject({
-  accounts: z.strictObject({
-    /** Holds the control plane and the bundle signing key. */
-    control: account,
-    /** Holds every cell, unless `zones` gives one of its own to a zone. */
-    workload: account,
-    zones: z.record(label, account).default({}),
-    /** The organization's management account, or the one that policies are delegated to. Default: none, and there is no org-guardrails stack. */
-    management: account.optional(),
-  }),
-  /** Whom the policies of the org-guardrails stack bind. Goes with `accounts.management`. */
-  organization: z
-    .strictObject({
-      id: z.string().regex(/^o-[a-z0-9]{10,32}$/, 'is not the id of an organization such as o-a1b2c3d4e5'),
-      /** Roots, organizational units or accounts. Never the management account: these policies do not bind it. */
-      targets: z
-        .array(
-          z
-            .string()
-            .regex(
-              /^(r-[a-z0-9]{4,32}|ou-[a-z0-9]{4,32}-[a-z0-9]{8,32}|\d{12})$/,
-              'is not the id of a root, an organizational unit or an account',
-            ),
-        )
-        .min(1, 'needs at least one root, organizational unit or account'),
-    })
-    .optional(),
-  /** Replaces the deployment's domain, so that two environments can live side by side. */
-  domain: domainName.optional(),
-  /**
-   * Who made the hosted zone of the domain: the dns stack (`created`), or somebody else (`imported`: needs `hostedZoneId`).
-   * Apart from `hostedZoneId`, because pinning the id of a zone that the dns stack made must not remove it from that stack.
-   */
-  hostedZone: z.enum(['created', 'imported']).default('created'),
-  /** Id of the hosted zone; `aegis pin` writes it into `config/pinned/`. Default: a placeholder, and CloudFormation refuses the stacks that need it. */
-  hostedZoneId: z
-    .string()
-    .regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC')
-    .optional(),
-  /**
-   * The zone `control.<domain>` that the control-dns stack made in the control account, pinned in `config/pinned`. The routing stack then
-   * delegates to it. Default: a placeholder, marked as `hostedZoneId` is.
-   */
-  controlZone: z
-    .strictObject({
-      hostedZoneId: z.string().regex(/^Z[A-Z0-9]{5,31}$/, 'is not a hosted zone id such as Z0123456789ABC'),
-      /** The four that Route 53 gave it. */
-      nameServers: z.array(domainName).min(2, 'needs the name servers that Route 53 gave the zone'),
-    })
-    .optional(),
-  /**
-   * Regions where the global table already has a replica. CloudFormation adds or removes one replica an
-   * update, so from the first deploy on each change is one region. A replica gets its resource policy, which lets the
-   * publisher write there, with the first deploy that finds it in this list. `aegis pin` writes it into `config/pinned/`.
-   * Default: none yet, created with all.
-   */
-  deployedReplicas: z.array(region).optional(),
-  /**
-   * Lets this environment be deployed with the documents of the demo, whose client secrets everybody knows: for a look round in an account that holds
-   * nothing else. Every stack then says so in its outputs.
-   */
-  allowDemo: z.boolean().default(false),
-  /** How far the migration is: `config/stages.ts` says what each stage is, docs/migration.md walks it. Default: the last, which softens nothing. */
-  stage: z.enum(STAGES, `is not a stage of the migration (${STAGES.join(', ')})`).default('tenant-binding'),
-  /** Regions of `zones` that this environment has by now. Default: all of them, or what the stage leaves. */
-  regions: z.array(region).min(1, 'needs at least one region').optional(),
 })
 
 export const deploymentSchema = z.strictObject({
@@ -267,62 +190,13 @@ export const deploymentSchema = z.strictObject({
       twoPeople: z.boolean().default(false),
     })
     .prefault({}),
-  // What can be switched on, and is off by default: docs/options.md says what each is good for and what it costs.
-  network: z
-    .strictObject({
-      /** AWS Network Firewall between the tasks and NAT: what no name lookup stops. Switching it changes the addresses that tools see. */
-      firewall: z.boolean().default(false),
-    })
-    .prefault({}),
-  /** AWS Backup of the regional tables, in a locked vault of their own region. Default: none, beside point-in-time recovery. */
-  backup: z
-    .strictObject({
-      /** Days that a backup is kept, and that the vault's lock keeps it. What was deleted from a table is in its backups for as long. */
-      keepDays: z.int().min(1).max(3650, 'must be at most 3650 days').default(defaults.backup.keepDays),
-      /** EventBridge's expression, in UTC. */
-      schedule: z
-        .string()
-        .regex(/^cron\(([^\s()]+ ){5}[^\s()]+\)$/, 'is not an expression of AWS Backup such as cron(0 3 ? * * *)')
-        .default(defaults.backup.schedule),
-      /** Also copies each backup to another region of the same zone. */
-      copyInZone: z.boolean().default(false),
-    })
-    .optional(),
-  /** Who may take a region's break-glass role, which reads its tables and audit records past the endpoint. Default: nobody, and no role. */
-  breakGlass: z
-    .strictObject({
-      principals: z
-        .array(z.string().regex(/^arn:aws:iam::\d{12}:(role|user)\/[\w+=,.@/-]+$/, 'is not the ARN of a role or user'))
-        .min(1, 'needs at least one role or user'),
-    })
-    .optional(),
-  /** ARC region switch: a plan for each zone with a standby, by which people move the zone. Default: none, health checks alone move it. */
-  regionSwitch: z
-    .strictObject({
-      /** Id of the health check that the plan made for the primary of each zone, once it has. Until then a plan moves nothing. */
-      primaryHealthChecks: z.record(label, z.uuid('is not the id of a health check')).default({}),
-    })
-    .optional(),
-  /** CloudFront for keys and metadata of the token issuers, and nothing else. Default: none, each region serves its own. */
-  edge: z
-    .strictObject({
-      /** Your web ACL for CloudFront. Default: none. */
-      webAclArn: z
-        .string()
-        .regex(
-          /^arn:aws:wafv2:us-east-1:\d{12}:global\/webacl\/[\w-]+\/[\w-]+$/,
-          'is not the ARN of a web ACL for CloudFront, which is in us-east-1',
-        )
-        .optional(),
-    })
-    .optional(),
+  ...options,
   environments: z.record(label, environmentSchema),
 })
 
 export type DeploymentInput = z.input<typeof deploymentSchema>
 /** A checked deployment with all its environments. */
 export type Resolved = z.output<typeof deploymentSchema>
-export type EnvironmentConfig = z.output<typeof environmentSchema>
 /** A checked deployment in one environment. Durations carry their unit in the name. */
 export type Deployment = Omit<Resolved, 'environments'> &
   EnvironmentConfig & {

@@ -1,24 +1,8 @@
+import { METRICS, type MetricName } from './metrics.ts'
 import { cellNames } from './names.ts'
 import type { Deployment } from './schema.ts'
 
-// Where the gateways' metrics, the collector that carries them and the CloudWatch side of dashboards and alarms meet. The gateways have the
-// same names in `runtime/telemetry`; a test compares the two.
-
-/** Metrics of a gateway, as OpenTelemetry names them. */
-export const METRICS = {
-  decisions: 'aegis.decisions',
-  duration: 'aegis.decision.duration',
-  softened: 'aegis.softened',
-  guardFired: 'aegis.guard.fired',
-  stageFailures: 'aegis.stage.failures',
-  policyAge: 'aegis.policy.age',
-  activationRefused: 'aegis.activation.refused',
-  crossRegion: 'aegis.calls.cross_region',
-  recorderDropped: 'aegis.recorder.dropped',
-  budgetUsed: 'aegis.budget.used',
-  budgetStranded: 'aegis.budget.stranded',
-} as const
-export type MetricName = keyof typeof METRICS
+// Where the gateways' metrics, the collector that carries them and the CloudWatch side of dashboards and alarms meet.
 
 /** Attributes that become CloudWatch dimensions. Each value of one is a metric that is paid for, so neither tenants nor tools are among them. */
 export const DIMENSIONS = { region: 'cloud.region', decision: 'aegis.decision', code: 'aegis.code', ring: 'aegis.ring' } as const

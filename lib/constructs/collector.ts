@@ -1,4 +1,4 @@
-import { AwsLogDriverMode, Capability, type FargateTaskDefinition, LinuxParameters, LogDrivers } from 'aws-cdk-lib/aws-ecs'
+import type { FargateTaskDefinition } from 'aws-cdk-lib/aws-ecs'
 import { type ILogGroup, LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib/core'
 import { Construct } from 'constructs'
@@ -6,6 +6,7 @@ import { COLLECTOR_CPU, COLLECTOR_MEMORY_MIB, collectorConfig, QUEUE_DIR } from 
 import { cellNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge, inStandards } from '../nag/acknowledge.ts'
+import { confined } from './confined-container.ts'
 import { imageOf } from './images.ts'
 
 export interface CollectorProps {
@@ -32,8 +33,6 @@ export class Collector extends Construct {
     const { deployment, region, zone } = cell
     const names = cellNames(deployment, region, zone)
     definition.addVolume({ name: QUEUE_VOLUME })
-    const linuxParameters = new LinuxParameters(this, 'Linux', { initProcessEnabled: true })
-    linuxParameters.dropCapabilities(Capability.ALL)
     const container = definition.addContainer(COLLECTOR_NAME, {
       containerName: COLLECTOR_NAME,
       image: imageOf(this, 'collector'),
@@ -48,12 +47,9 @@ export class Collector extends Construct {
       essential: false,
       enableRestartPolicy: true,
       restartAttemptPeriod: Duration.seconds(60),
-      readonlyRootFilesystem: true,
-      user: '1000:1000',
-      linuxParameters,
       // In the image. Only essential containers decide on the health of a task, so this is for whoever looks.
       healthCheck: { command: ['CMD', '/healthcheck'], interval: Duration.seconds(30), timeout: Duration.seconds(5), retries: 3 },
-      logging: LogDrivers.awsLogs({ logGroup, streamPrefix: COLLECTOR_NAME, mode: AwsLogDriverMode.NON_BLOCKING }),
+      ...confined(this, { logGroup, streamPrefix: COLLECTOR_NAME }),
     })
     container.addMountPoints({ sourceVolume: QUEUE_VOLUME, containerPath: QUEUE_DIR, readOnly: false })
 

@@ -1,23 +1,12 @@
-import {
-  GatewayVpcEndpoint,
-  GatewayVpcEndpointAwsService,
-  InterfaceVpcEndpoint,
-  InterfaceVpcEndpointAwsService,
-  type InterfaceVpcEndpointService,
-  type IVpc,
-  Peer,
-  Port,
-  SecurityGroup,
-} from 'aws-cdk-lib/aws-ec2'
-import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { GatewayVpcEndpoint, GatewayVpcEndpointAwsService, InterfaceVpcEndpointAwsService, type IVpc } from 'aws-cdk-lib/aws-ec2'
 import { Construct } from 'constructs'
 import { cellNames, controlNames, sharedNames } from '../../config/names.ts'
 import { type Deployment, regionsOf } from '../../config/schema.ts'
-import { acknowledge } from '../nag/acknowledge.ts'
-import { bucketArn, keysArn, logGroupArn, repositoryArn, tableArn } from './arns.ts'
+import { bucketArn, keysArn, logStreamsArn, tableArn } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { storeObjectArns } from './control-store.ts'
 import { PUBLISHER_ACTIONS } from './publisher-rights.ts'
+import { imagePulls, interfaceEndpoints, letImageLayersThrough, ownPrincipals } from './vpc-endpoints.ts'
 
 export interface ControlEndpointsProps {
   readonly deployment: Deployment
@@ -40,57 +29,23 @@ export class ControlEndpoints extends Construct {
     // Where the control plane runs beside a cell, as it does at home. A standby region need not serve.
     const here = regionsOf(deployment).filter((cell) => cell.region === region)
     const cells = here.map((cell) => cellNames(deployment, cell.region, cell.zone))
-    const own = (actions: readonly string[], resources: string[]) =>
-      new PolicyStatement({
-        principals: [new AnyPrincipal()],
-        actions: [...actions],
-        resources,
-        conditions: { StringEquals: { 'aws:PrincipalAccount': control } },
-      })
+    const own = (actions: readonly string[], resources: readonly string[]) => ownPrincipals(control, actions, resources)
 
     const s3 = new GatewayVpcEndpoint(this, 'S3', { vpc, service: GatewayVpcEndpointAwsService.S3 })
     const bundleBuckets = cells.map(({ bundleBucket }) => bundleBucket)
     s3.addToPolicy(own(['s3:GetObject', 's3:PutObject'], [...stores.flatMap(storeObjectArns), ...bundleBuckets.flatMap(bundleObjectArns)]))
     s3.addToPolicy(own(['s3:ListBucket'], [...stores, ...bundleBuckets].map(bucketArn)))
-    const layers = `${bucketArn(`prod-${region}-starport-layer-bucket`)}/*`
-    s3.addToPolicy(new PolicyStatement({ principals: [new AnyPrincipal()], actions: ['s3:GetObject'], resources: [layers] }))
-    acknowledge(s3, {
-      [`Aegis-NoWildcard[Everybody::${layers}]`]:
-        'ECR signs the links to image layers in its own name, so there is no principal of ours; it is one bucket of AWS, and can only be read',
-    })
+    letImageLayersThrough(s3, region)
     const dynamodb = new GatewayVpcEndpoint(this, 'DynamoDb', { vpc, service: GatewayVpcEndpointAwsService.DYNAMODB })
     // Without a table of its own here nothing goes through: an endpoint without a policy would let everything.
     const table = tableArn(region, cells[0]?.account ?? control, sharedNames(deployment).globalTable)
     dynamodb.addToPolicy(own(PUBLISHER_ACTIONS, [table]))
 
-    const securityGroup = new SecurityGroup(this, 'SecurityGroup', {
-      vpc,
-      description: 'HTTPS from the VPC to the interface endpoints',
-      allowAllOutbound: false,
-    })
-    securityGroup.addIngressRule(Peer.ipv4(vpcCidr), Port.tcp(443), 'HTTPS from the VPC')
-    const interfaceEndpoint = (name: string, service: InterfaceVpcEndpointService, statements: PolicyStatement[]) => {
-      const endpoint = new InterfaceVpcEndpoint(this, name, {
-        vpc,
-        service,
-        subnets: { subnetGroupName: 'endpoint' },
-        securityGroups: [securityGroup],
-        open: false,
-        privateDnsEnabled: true,
-      })
-      for (const statement of statements) endpoint.addToPolicy(statement)
-    }
-    const pulling = [
-      own(
-        ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-        [repositoryArn(region, control, repository)],
-      ),
-      // The login has no resource to name.
-      own(['ecr:GetAuthorizationToken'], ['*']),
-    ]
+    const interfaceEndpoint = interfaceEndpoints(this, vpc, vpcCidr)
+    const pulling = imagePulls(control, region, repository)
     interfaceEndpoint('EcrApi', InterfaceVpcEndpointAwsService.ECR, pulling)
     interfaceEndpoint('EcrDocker', InterfaceVpcEndpointAwsService.ECR_DOCKER, pulling)
-    const logs = `${logGroupArn(region, control, controlNames(deployment, region).logs)}:*`
+    const logs = logStreamsArn(region, control, controlNames(deployment, region).logs)
     interfaceEndpoint('Logs', InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, [own(['logs:CreateLogStream', 'logs:PutLogEvents'], [logs])])
     interfaceEndpoint('Kms', InterfaceVpcEndpointAwsService.KMS, [
       own(['kms:Sign', 'kms:GetPublicKey'], [keysArn(region, control)]),

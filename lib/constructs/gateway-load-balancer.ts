@@ -1,14 +1,14 @@
 import { Certificate, CertificateValidation } from 'aws-cdk-lib/aws-certificatemanager'
 import { type ISecurityGroup, type IVpc, Peer, Port, SecurityGroup } from 'aws-cdk-lib/aws-ec2'
-import { ApplicationLoadBalancer, ApplicationProtocol } from 'aws-cdk-lib/aws-elasticloadbalancingv2'
 import { ARecord, type IHostedZone } from 'aws-cdk-lib/aws-route53'
 import { Construct } from 'constructs'
 import { cellNames, publicNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge } from '../nag/acknowledge.ts'
 import { GATEWAY_PORT } from './gateway-environment.ts'
-import { acknowledgeDeletion, aliasTo, gatewayTraffic, LOAD_BALANCER_DEFAULTS, logAccess, NO_ROUTE } from './gateway-targets.ts'
+import { gatewayTraffic, NO_ROUTE } from './gateway-targets.ts'
 import type { Traffic } from './gateway-traffic.ts'
+import { aliasTo, httpsListener, loadBalancer } from './load-balancer.ts'
 import { RateLimit } from './rate-limit.ts'
 
 export interface EntranceProps {
@@ -18,46 +18,34 @@ export interface EntranceProps {
   /** Security group of the tasks: the one place that the load balancer may connect to. */
   readonly taskSecurityGroup: ISecurityGroup
   /** Folder of the access logs in the region's access log bucket. */
-  readonly logPrefix: string
+  readonly logFolder: string
 }
 
 /** A region's public entrance: HTTPS under its regional, zone and global name, and the alias record that leads to it. */
 export class GatewayLoadBalancer extends Construct {
   readonly traffic: Traffic
 
-  constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logPrefix }: EntranceProps) {
+  constructor(scope: Construct, id: string, { cell, vpc, hostedZone, taskSecurityGroup, logFolder }: EntranceProps) {
     super(scope, id)
     const { deployment, region, zone } = cell
     const cellName = cellNames(deployment, region, zone)
     const names = publicNames(deployment)
-    const loadBalancer = new ApplicationLoadBalancer(this, 'LoadBalancer', {
-      ...LOAD_BALANCER_DEFAULTS,
+    const entrance = loadBalancer(this, {
       loadBalancerName: cellName.loadBalancer,
       vpc,
       internetFacing: true,
-      vpcSubnets: { subnets: vpc.publicSubnets },
       securityGroup: publicHttps(this, vpc, taskSecurityGroup),
+      logs: { bucketName: cellName.accessLogsBucket, folder: logFolder },
     })
-    acknowledgeDeletion(loadBalancer)
-    logAccess(loadBalancer, cellName.accessLogsBucket, logPrefix)
-
-    const listener = loadBalancer.addListener('Https', {
-      port: 443,
-      protocol: ApplicationProtocol.HTTPS,
-      // The security group says who may come.
-      open: false,
-      certificates: [
-        new Certificate(this, 'Certificate', {
-          domainName: names.regional(region),
-          subjectAlternativeNames: [names.zone(zone), names.global],
-          validation: CertificateValidation.fromDns(hostedZone),
-        }),
-      ],
-      defaultAction: NO_ROUTE,
+    const certificate = new Certificate(this, 'Certificate', {
+      domainName: names.regional(region),
+      subjectAlternativeNames: [names.zone(zone), names.global],
+      validation: CertificateValidation.fromDns(hostedZone),
     })
+    const listener = httpsListener(entrance, certificate, { defaultAction: NO_ROUTE })
     this.traffic = gatewayTraffic(this, 'Gateways', { vpc, port: GATEWAY_PORT, listener })
-    new RateLimit(this, 'RateLimit', { loadBalancerArn: loadBalancer.loadBalancerArn })
-    new ARecord(this, 'RegionalRecord', { zone: hostedZone, recordName: names.regional(region), target: aliasTo(loadBalancer) })
+    new RateLimit(this, 'RateLimit', { loadBalancerArn: entrance.loadBalancerArn })
+    new ARecord(this, 'RegionalRecord', { zone: hostedZone, recordName: names.regional(region), target: aliasTo(entrance) })
   }
 }
 

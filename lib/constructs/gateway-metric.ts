@@ -1,6 +1,7 @@
 import { Metric, type MetricProps } from 'aws-cdk-lib/aws-cloudwatch'
+import { METRICS, type MetricName } from '../../config/metrics.ts'
 import type { Deployment } from '../../config/schema.ts'
-import { DIMENSION_SETS, DIMENSIONS, type DimensionName, METRICS, type MetricName, metricNamespace } from '../../config/telemetry.ts'
+import { DIMENSION_SETS, DIMENSIONS, type DimensionName, metricNamespace } from '../../config/telemetry.ts'
 
 export interface GatewayMetricProps extends Omit<MetricProps, 'namespace' | 'metricName' | 'dimensionsMap'> {
   /** Which gateways. */

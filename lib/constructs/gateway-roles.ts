@@ -1,14 +1,14 @@
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement, Role } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import { cellNames } from '../../config/names.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
-import { keysArn, logStreamsArn, repositoryArn, secretArnPattern } from './arns.ts'
+import { keysArn, logStreamsArn, secretArnPattern } from './arns.ts'
 import { bundleObjectArns } from './bundle-objects.ts'
 import { ecsTasksOf } from './ecs-tasks.ts'
+import { executionRole } from './execution-role.ts'
 import { gatewaySecrets } from './gateway-environment.ts'
 import { gatewayRights } from './gateway-rights.ts'
-import { imageRepository } from './images.ts'
 import { inputObjectsArn } from './input-objects.ts'
 
 /** The two roles of a gateway task. The task role is what the gateway itself may do; the execution role is what ECS does to start it. */
@@ -44,36 +44,23 @@ export class GatewayRoles extends Construct {
 
     acknowledgeOwnPolicy(this.task)
 
-    this.execution = new Role(this, 'Execution', {
+    this.execution = executionRole(this, {
       roleName: names.executionRole,
       description: `What ECS does to start a gateway of ${region}`,
-      assumedBy: new ServicePrincipal('ecs-tasks.amazonaws.com'),
+      account: names.account,
+      region,
+      more: readSecrets(cell),
     })
-    // The log driver adds the right to write to its log group.
-    for (const statement of executionRights(this, cell)) this.execution.addToPolicy(statement)
     acknowledge(this.execution, {
-      'AwsSolutions-IAM5[Resource::*]': 'ecr:GetAuthorizationToken has no resource to name',
       [`AwsSolutions-IAM5[Resource::${keysArn(region, names.account)}]`]:
         'AWS makes up key ids; the conditions leave the data key of this region, for secrets alone',
     })
-    acknowledgeOwnPolicy(this.execution)
   }
 }
 
-function executionRights(scope: Construct, { deployment, region, zone }: Cell): PolicyStatement[] {
+function readSecrets({ deployment, region, zone }: Cell): PolicyStatement[] {
   const { account, dataKey } = cellNames(deployment, region, zone)
   return [
-    new PolicyStatement({
-      sid: 'LogIn',
-      actions: ['ecr:GetAuthorizationToken'],
-      resources: ['*'],
-      conditions: { StringEquals: { 'aws:RequestedRegion': region } },
-    }),
-    new PolicyStatement({
-      sid: 'PullImage',
-      actions: ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer'],
-      resources: [repositoryArn(region, account, imageRepository(scope, account, region))],
-    }),
     new PolicyStatement({
       sid: 'ReadSecrets',
       actions: ['secretsmanager:GetSecretValue'],

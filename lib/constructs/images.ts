@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets'
-import { ContainerImage } from 'aws-cdk-lib/aws-ecs'
+import { ContainerImage, CpuArchitecture, OperatingSystemFamily, type RuntimePlatform } from 'aws-cdk-lib/aws-ecs'
 import { DefaultStackSynthesizer, IgnoreMode } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { ConfigError } from '../../config/resolve.ts'
@@ -13,6 +13,9 @@ const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
 /** What there is an image of, each described by the `Dockerfile` in its folder. */
 export const IMAGES = { gateway: 'runtime/gateway', 'control-plane': 'runtime/control-plane', collector: 'runtime/collector' } as const
 export type Image = keyof typeof IMAGES
+
+/** What tasks run on, which is what the images are built for. */
+export const GRAVITON: RuntimePlatform = { cpuArchitecture: CpuArchitecture.ARM64, operatingSystemFamily: OperatingSystemFamily.LINUX }
 
 /**
  * An image built from this very tree, which `cdk deploy` builds once and pushes into the registry of each region that has a stack with it.
@@ -42,7 +45,6 @@ export function imageAsset(
   return new DockerImageAsset(scope, 'Image', {
     directory: root,
     file,
-    // Graviton, as the task definitions say.
     platform: Platform.LINUX_ARM64,
     exclude: allowed(join(root, `${file}.dockerignore`)).map((line) => (line === `!${DEMO}` ? `!${documents}` : line)),
     ...(image === 'control-plane' && { buildArgs: { DOCUMENTS_DIR: documents } }),
@@ -59,6 +61,9 @@ export function imageRepository(scope: Construct, account: string, region: strin
   const qualifier: unknown = scope.node.tryGetContext('@aws-cdk/core:bootstrapQualifier')
   return `cdk-${qualifier ?? DefaultStackSynthesizer.DEFAULT_QUALIFIER}-container-assets-${account}-${region}`
 }
+
+/** What it takes to pull an image of a repository, beside the login. */
+export const PULL_ACTIONS: readonly string[] = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']
 
 /** @throws ConfigError for a folder that no image can be built with */
 function within(root: string, documentsDir: string): string {

@@ -40,7 +40,7 @@ export class GatewayStack extends Stack {
       vpc,
       hostedZone: hostedZoneOf(this, deployment),
       taskSecurityGroup: securityGroup,
-      logPrefix: LOAD_BALANCER_LOGS,
+      logFolder: LOAD_BALANCER_LOGS,
     }
     const { traffic } = new GatewayLoadBalancer(this, 'Entrance', entrance)
     const { traffic: operatorTraffic } = new OperatorLoadBalancer(this, 'OperatorEntrance', entrance)

@@ -1,12 +1,12 @@
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Alias, type IKey } from 'aws-cdk-lib/aws-kms'
 import { type Bucket, BucketEncryption, ObjectLockRetention } from 'aws-cdk-lib/aws-s3'
 import { Duration, Stack } from 'aws-cdk-lib/core'
 import type { Construct } from 'constructs'
 import { cellNames, REGIONAL_TABLES, type RegionalTable, stackNames } from '../../config/names.ts'
 import { type Cell, cellEnvironment, stackProps } from '../cell.ts'
-import { bucketArn, roleArn, tableArn } from '../constructs/arns.ts'
+import { roleArn, tableArn } from '../constructs/arns.ts'
 import { BreakGlassRole } from '../constructs/break-glass-role.ts'
+import { loadBalancerLogs } from '../constructs/load-balancer-logs.ts'
 import { readParameter } from '../constructs/network-parameter.ts'
 import { denyLockBypass, denyObjectsPastEndpoint, denyObjectsUnlessRole, privateBucket } from '../constructs/private-bucket.ts'
 import { RegionBackup } from '../constructs/region-backup.ts'
@@ -53,7 +53,12 @@ export class ResidencyStoreStack extends Stack {
         ...(breakGlassRoleArn !== undefined && { breakGlassRoleArn }),
       })
     }
-    const accessLogs = accessLogsBucket(this, names.accessLogsBucket, env.account)
+    const accessLogs = loadBalancerLogs(this, 'AccessLogsBucket', {
+      bucketName: names.accessLogsBucket,
+      folder: LOAD_BALANCER_LOGS,
+      account: env.account,
+      notCopied: 'access logs name clients, so they stay in this region, and are deleted after three months',
+    })
     const s3EndpointId = readParameter(names.networkParameter('s3-endpoint-id'))
     const regional = { key, gatewayRoleArn, accessLogs, endpointId: s3EndpointId }
     const auditReaders = breakGlassRoleArn === undefined ? [] : [breakGlassRoleArn]
@@ -62,31 +67,6 @@ export class ResidencyStoreStack extends Stack {
     if (deployment.breakGlass !== undefined) new BreakGlassRole(this, 'BreakGlass', { cell, ...deployment.breakGlass })
     if (deployment.backup !== undefined) new RegionBackup(this, 'Backup', { cell, ...deployment.backup })
   }
-}
-
-/** Server-side encryption is S3's own: load balancers deliver logs to no other kind of bucket. */
-function accessLogsBucket(scope: Construct, bucketName: string, account: string): Bucket {
-  const bucket = privateBucket(scope, 'AccessLogsBucket', {
-    bucketName,
-    encryption: BucketEncryption.S3_MANAGED,
-    lifecycleRules: [{ expiration: Duration.days(90), noncurrentVersionExpiration: Duration.days(7) }],
-  })
-  bucket.addToResourcePolicy(
-    new PolicyStatement({
-      sid: 'LoadBalancerLogs',
-      principals: [new ServicePrincipal('logdelivery.elasticloadbalancing.amazonaws.com')],
-      actions: ['s3:PutObject'],
-      resources: [`${bucketArn(bucketName)}/${LOAD_BALANCER_LOGS}/AWSLogs/${account}/*`],
-    }),
-  )
-  acknowledge(
-    bucket,
-    inStandards({
-      S3BucketReplicationEnabled: 'access logs name clients, so they stay in this region, and are deleted after three months',
-      S3DefaultEncryptionKMS: 'load balancers deliver their logs to no bucket of another encryption',
-    }),
-  )
-  return bucket
 }
 
 interface RegionalBucketProps {

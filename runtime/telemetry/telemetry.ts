@@ -1,22 +1,12 @@
 import { type Attributes, context, metrics, propagation, type Span, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { METRICS } from '../../config/metrics.ts'
 import type { ErrorCode, ReasonCode } from '../model/codes.ts'
 
-// The names of Aegis's own telemetry. Tools and models follow OpenTelemetry's GenAI conventions
-// (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Arguments and results are never attributes.
-export const NAMES = {
-  scope: 'aegis.gateway',
-  decisions: 'aegis.decisions',
-  duration: 'aegis.decision.duration',
-  softened: 'aegis.softened',
-  guardFired: 'aegis.guard.fired',
-  stageFailures: 'aegis.stage.failures',
-  policyAge: 'aegis.policy.age',
-  activationRefused: 'aegis.activation.refused',
-  crossRegion: 'aegis.calls.cross_region',
-  recorderDropped: 'aegis.recorder.dropped',
-  budgetUsed: 'aegis.budget.used',
-  budgetStranded: 'aegis.budget.stranded',
-} as const
+// Tools and models follow OpenTelemetry's GenAI conventions (https://opentelemetry.io/docs/specs/semconv/gen-ai/). Arguments and results are
+// never attributes.
+
+/** Whose spans and metrics these are. */
+const SCOPE = 'aegis.gateway'
 
 /**
  * OpenTelemetry's code for a histogram whose buckets follow the values (`AggregationType.EXPONENTIAL_HISTOGRAM`, which `sdk-node` does not
@@ -44,7 +34,7 @@ export async function startTelemetry(resource: TelemetryResource): Promise<() =>
   // by hand. No detectors: the default ones put command line, owner and host name into every export.
   const sdk = startNodeSdk({
     resourceDetectors: [],
-    views: [{ instrumentName: NAMES.duration, aggregation: { type: EXPONENTIAL_HISTOGRAM } }],
+    views: [{ instrumentName: METRICS.duration, aggregation: { type: EXPONENTIAL_HISTOGRAM } }],
     resourceAttributes: {
       'service.name': resource.serviceName,
       'service.version': resource.version,
@@ -116,21 +106,21 @@ function describe(error: unknown): string {
 
 /** @param region this gateway's: a call that goes to another one is counted apart */
 export function decisionTelemetry(region: string): DecisionTelemetry {
-  const tracer = trace.getTracer(NAMES.scope)
-  const meter = metrics.getMeter(NAMES.scope)
-  const decisions = meter.createCounter(NAMES.decisions, { description: 'verdicts and refusals', unit: '{decision}' })
-  const duration = meter.createHistogram(NAMES.duration, {
+  const tracer = trace.getTracer(SCOPE)
+  const meter = metrics.getMeter(SCOPE)
+  const decisions = meter.createCounter(METRICS.decisions, { description: 'verdicts and refusals', unit: '{decision}' })
+  const duration = meter.createHistogram(METRICS.duration, {
     description: 'time from the parsed call to its verdict',
     unit: 's',
     advice: { explicitBucketBoundaries: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1] },
   })
-  const softened = meter.createCounter(NAMES.softened, { description: 'reasons that shadow mode did not enforce', unit: '{reason}' })
-  const fired = meter.createCounter(NAMES.guardFired, {
+  const softened = meter.createCounter(METRICS.softened, { description: 'reasons that shadow mode did not enforce', unit: '{reason}' })
+  const fired = meter.createCounter(METRICS.guardFired, {
     description: 'refusals of the guard that policy should have given',
     unit: '{call}',
   })
-  const failures = meter.createCounter(NAMES.stageFailures, { description: 'stages that threw', unit: '{call}' })
-  const crossRegion = meter.createCounter(NAMES.crossRegion, { description: 'calls that go to a tool in another region', unit: '{call}' })
+  const failures = meter.createCounter(METRICS.stageFailures, { description: 'stages that threw', unit: '{call}' })
+  const crossRegion = meter.createCounter(METRICS.crossRegion, { description: 'calls that go to a tool in another region', unit: '{call}' })
   const counts: Record<string, number> = {}
   return {
     softened(tenant, tool, reasons) {
@@ -186,12 +176,15 @@ export interface PolicyTelemetry {
 
 /** @param ageS seconds since the older of bundle and directory in force was issued; undefined while there is none */
 export function policyTelemetry(ageS: () => number | undefined): PolicyTelemetry {
-  const meter = metrics.getMeter(NAMES.scope)
-  const refused = meter.createCounter(NAMES.activationRefused, {
+  const meter = metrics.getMeter(SCOPE)
+  const refused = meter.createCounter(METRICS.activationRefused, {
     description: 'bundles and directories that were refused',
     unit: '{bundle}',
   })
-  const age = meter.createObservableGauge(NAMES.policyAge, { description: 'age of the older of bundle and directory in force', unit: 's' })
+  const age = meter.createObservableGauge(METRICS.policyAge, {
+    description: 'age of the older of bundle and directory in force',
+    unit: 's',
+  })
   age.addCallback((result) => {
     const seconds = ageS()
     if (seconds !== undefined) result.observe(seconds)
@@ -211,17 +204,17 @@ export interface WatchedBudget {
 
 /** What of the region's own state alarms are built on. Counted for the whole process: agents and budgets are nobody's dimension. */
 export function regionTelemetry(seen: { droppedRecordings: () => number; budgets: () => readonly WatchedBudget[] }): void {
-  const meter = metrics.getMeter(NAMES.scope)
+  const meter = metrics.getMeter(SCOPE)
   meter
-    .createObservableCounter(NAMES.recorderDropped, { description: 'decisions that were not kept for replays', unit: '{decision}' })
+    .createObservableCounter(METRICS.recorderDropped, { description: 'decisions that were not kept for replays', unit: '{decision}' })
     .addCallback((result) => result.observe(seen.droppedRecordings()))
   const highest = (share: (budget: WatchedBudget, total: number) => number) =>
     Math.max(0, ...seen.budgets().map((budget) => shareOf(budget, share)))
   meter
-    .createObservableGauge(NAMES.budgetUsed, { description: 'used share of the budget that is used the most', unit: '1' })
+    .createObservableGauge(METRICS.budgetUsed, { description: 'used share of the budget that is used the most', unit: '1' })
     .addCallback((result) => result.observe(highest(({ free, leased }, total) => 1 - (free + leased) / total)))
   meter
-    .createObservableGauge(NAMES.budgetStranded, { description: 'share of a budget that silent processes hold, the highest', unit: '1' })
+    .createObservableGauge(METRICS.budgetStranded, { description: 'share of a budget that silent processes hold, the highest', unit: '1' })
     .addCallback((result) => result.observe(highest(({ stranded }, total) => stranded / total)))
 }
 

@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PLACEHOLDER_TRUST_ROOT } from '../../config/trust.ts'
-import { cdkContext } from '../stacks/synthesized.ts'
+import { cdkContext } from '../support/cdk-context.ts'
 
 const APP = new URL('../../bin/aegis.ts', import.meta.url).pathname
 

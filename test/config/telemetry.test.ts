@@ -1,18 +1,12 @@
 import { deployment as input } from '../../config/deployment.ts'
+import { METRICS } from '../../config/metrics.ts'
 import { cellNames } from '../../config/names.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
-import { DIMENSION_SETS, DIMENSIONS, emfExporter, METRICS, metricNamespace } from '../../config/telemetry.ts'
-import { NAMES } from '../../runtime/telemetry/telemetry.ts'
+import { DIMENSION_SETS, DIMENSIONS, emfExporter, metricNamespace } from '../../config/telemetry.ts'
 
 const deployment = resolveDeployment(input)
 
 describe('the metrics that CloudWatch knows', () => {
-  it('are those that gateways report', () => {
-    const { scope, ...metrics } = NAMES
-    expect(METRICS).toEqual(metrics)
-    expect(scope).toBe('aegis.gateway')
-  })
-
   it('can each be found by their region alone', () => {
     for (const [metric, sets] of Object.entries(DIMENSION_SETS)) expect([metric, sets[0]]).toEqual([metric, ['region']])
   })

@@ -1,9 +1,10 @@
 import { Peer, SubnetType, Vpc } from 'aws-cdk-lib/aws-ec2'
 import { AnyPrincipal, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { App, Stack } from 'aws-cdk-lib/core'
+import { Stack } from 'aws-cdk-lib/core'
 import { invokeModelsOf, RegionalLlmEndpoint, RegionalModelError } from '../../lib/constructs/regional-llm-endpoint.ts'
 import { AegisPack } from '../../lib/nag/aegis-pack.ts'
 import { deployment, WORKLOAD } from '../nag/planted.ts'
+import { smallApp } from '../support/small-app.ts'
 
 const REGION = 'eu-central-1'
 const MODEL = `arn:aws:bedrock:${REGION}::foundation-model/anthropic.claude-3-haiku-20240307-v1:0`
@@ -16,7 +17,7 @@ class PlantedStack extends Stack {
 }
 
 function planted(changed: { modelArns?: string[]; roleArns?: string[] } = {}) {
-  const app = new App({ analyticsReporting: false })
+  const app = smallApp()
   const stack = new PlantedStack(app, 'planted', { env: { account: WORKLOAD, region: REGION } })
   const vpc = new Vpc(stack, 'Vpc', {
     restrictDefaultSecurityGroup: false,

@@ -1,15 +1,16 @@
 import { Template } from 'aws-cdk-lib/assertions'
-import { App, Stack } from 'aws-cdk-lib/core'
+import { Stack } from 'aws-cdk-lib/core'
 import { deployment as input } from '../../config/deployment.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import type { DeploymentInput } from '../../config/schema.ts'
 import { hostedZoneOf } from '../../lib/constructs/hosted-zone.ts'
 import { ZoneRouting } from '../../lib/constructs/zone-routing.ts'
+import { smallApp } from '../support/small-app.ts'
 
 /** Records under a name: the target of each, by its failover role. */
 function answers(zones: DeploymentInput['zones'], name: string): Record<string, string> {
   const deployment = resolveDeployment({ ...input, zones })
-  const stack = new Stack(new App(), 'routing', { env: { account: '222222222222', region: 'eu-north-1' } })
+  const stack = new Stack(smallApp(), 'routing', { env: { account: '222222222222', region: 'eu-north-1' } })
   new ZoneRouting(stack, 'Routing', { deployment, hostedZone: hostedZoneOf(stack, deployment) })
   const records = Object.values(Template.fromStack(stack).findResources('AWS::Route53::RecordSet', { Properties: { Name: `${name}.` } }))
   return Object.fromEntries(records.map(({ Properties }) => [Properties.Failover ?? Properties.Region, Properties.ResourceRecords[0]]))

@@ -1,9 +1,10 @@
-import { App, CfnResource, Stack } from 'aws-cdk-lib/core'
+import { CfnResource, Stack } from 'aws-cdk-lib/core'
 import { deployment as input } from '../../config/deployment.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 import { AegisPack } from '../../lib/nag/aegis-pack.ts'
 import type { Rule } from '../../lib/nag/rule.ts'
-import { cdkContext } from '../stacks/synthesized.ts'
+import { cdkContext } from '../support/cdk-context.ts'
+import { smallApp } from '../support/small-app.ts'
 
 export const deployment = resolveDeployment(input)
 export const { control: CONTROL, workload: WORKLOAD } = deployment.accounts
@@ -27,7 +28,7 @@ export interface RuleSuite {
 
 /** What the pack has to say of one planted stack by one rule: the granular part of each id, or the whole id of a rule that threw. */
 export function findingsOf(rule: Rule, { plant, stackName = 'planted', account = WORKLOAD, region = 'eu-west-1' }: Planted): string[] {
-  const app = new App({ context: cdkContext(), analyticsReporting: false })
+  const app = smallApp({ context: cdkContext() })
   plant(new Stack(app, stackName, { env: { account, region } }))
   return new AegisPack(deployment)
     .validateScope(app)

@@ -1,8 +1,9 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { App, CfnResource, Stack } from 'aws-cdk-lib/core'
+import { CfnResource, Stack } from 'aws-cdk-lib/core'
 import { acknowledge } from '../../lib/nag/acknowledge.ts'
 import { AegisPack, RULES } from '../../lib/nag/aegis-pack.ts'
+import { smallApp } from '../support/small-app.ts'
 import { deployment, findingsOf, type RuleSuite, raw } from './planted.ts'
 import { dataSuites } from './suites/data.ts'
 import { dnsSuites } from './suites/dns.ts'
@@ -44,7 +45,7 @@ describe('the rules', () => {
   })
 
   it('find the same in an acknowledgement as in a report, whatever AWS allows in a name', () => {
-    const app = new App({ analyticsReporting: false })
+    const app = smallApp()
     const stack = new Stack(app, 'planted', { env: { account: deployment.accounts.workload, region: 'eu-west-1' } })
     const policy = new CfnResource(stack, 'Topic', {
       type: 'AWS::SNS::TopicPolicy',

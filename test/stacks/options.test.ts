@@ -3,10 +3,10 @@ import { loadPrices } from '../../config/prices.ts'
 import { readTopology } from '../../runtime/fabric/topology/read.ts'
 import { assumed } from '../../scripts/cost-assumptions.ts'
 import { estimate } from '../../scripts/cost-estimate.ts'
-import { EVERYTHING_ON } from './everything-on.ts'
+import { EVERYTHING_ON, OTHERWISE } from './everything-on.ts'
 import { breakGlassSuite } from './suites/break-glass.ts'
 import { edgeSuite } from './suites/edge.ts'
-import { nagSuite } from './suites/nag.ts'
+import { findingsIn, nagSuite } from './suites/nag.ts'
 import { networkFirewallSuite } from './suites/network-firewall.ts'
 import { regionBackupSuite } from './suites/region-backup.ts'
 import { regionSwitchSuite } from './suites/region-switch.ts'
@@ -14,7 +14,7 @@ import { buildApp, synthesize } from './synthesized.ts'
 
 // Two apps for every suite: as it comes, and with everything on that docs/options.md names.
 const off = synthesize()
-const on = synthesize(EVERYTHING_ON)
+const on = synthesize(EVERYTHING_ON, { judged: true })
 
 describe('what can be switched on', () => {
   it('is off as it comes, and changes no stack that is not about it', () => {
@@ -62,3 +62,9 @@ describe('break glass', () => breakGlassSuite(off, on))
 describe('region switch', () => regionSwitchSuite(off, on))
 describe('edge', () => edgeSuite(off, on))
 describe('cdk-nag with everything on', () => nagSuite(on, EVERYTHING_ON))
+
+describe('what config can say otherwise', () => {
+  it('breaks no rule of CloudFormation or of the nag packs', () => {
+    expect(findingsIn(synthesize(OTHERWISE, { judged: true })).open).toEqual([])
+  }, 60_000)
+})

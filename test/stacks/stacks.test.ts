@@ -23,10 +23,11 @@ import { residencyStoreSuite } from './suites/residency-store.ts'
 import { routingSuite } from './suites/routing.ts'
 import { usedRightsSuite } from './suites/used-rights.ts'
 import { zoneSuite } from './suites/zone.ts'
-import { synthesize, synthesizeOwn } from './synthesized.ts'
+import { ONE_REGION, synthesize, synthesizeOwn } from './synthesized.ts'
 
 // One synthesized app for every suite: synthesizing takes seconds, and jest shares nothing between files.
-const synthesized = synthesize()
+const synthesized = synthesize({}, { judged: true })
+const notifying = synthesize({ ...ONE_REGION, notify: { secretName: 'company/aegis-notify', topics: ['approvals'] } })
 
 describe('the whole app', () => appSuite(synthesized))
 describe('contents', () => contentsSuite(synthesized))
@@ -46,8 +47,8 @@ describe('gateway', () => gatewaySuite(synthesized))
 describe('deployments of the gateway', () => gatewayDeploymentSuite(synthesized))
 describe('scaling of the gateway', () => gatewayScalingSuite(synthesized))
 describe('collector', () => collectorSuite(synthesized))
-describe('rights of the gateway', () => gatewayRightsSuite(synthesized))
-describe('rights and what the runtime calls', () => usedRightsSuite(synthesized))
+describe('rights of the gateway', () => gatewayRightsSuite(synthesized, notifying))
+describe('rights and what the runtime calls', () => usedRightsSuite(synthesized, notifying))
 describe('routing', () => routingSuite(synthesized))
 describe('alarms', () => alarmsSuite(synthesized))
 describe('observability', () => observabilitySuite(synthesized))

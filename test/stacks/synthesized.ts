@@ -6,7 +6,7 @@ import { resolveDeployment } from '../../config/resolve.ts'
 import type { Deployment, DeploymentInput } from '../../config/schema.ts'
 import { PLACEHOLDER_TRUST_ROOT } from '../../config/trust.ts'
 import { type AegisAppOptions, addStacks } from '../../lib/aegis-app.ts'
-import { addNagChecks } from '../../lib/nag/checks.ts'
+import { cdkContext } from '../support/cdk-context.ts'
 
 export interface Resource {
   Type: string
@@ -38,26 +38,26 @@ export interface Synthesized {
   readonly assets: ReadonlyMap<string, Assets>
 }
 
-/** `nag`: false leaves the rules out, which take most of the time. */
-export type SynthesisOptions = Partial<AegisAppOptions> & { nag?: boolean }
+/**
+ * `judged`: whether CDK's own rules of CloudFormation judge the templates, as they do in every `cdk synth`; one that is broken throws. They and the nag
+ * packs take most of the time of a synth, so they judge the few apps that have everything in them (suites/nag.ts), and not each variant. Default: no.
+ */
+export type SynthesisOptions = Partial<AegisAppOptions> & { judged?: boolean }
+
+/** As little as a deployment can be: what is asked of a stack has its answer in each that is like it. */
+export const ONE_REGION = { zones: { eu: { regions: ['eu-west-1'] } } } satisfies Partial<DeploymentInput>
 
 /** Builds the app with the feature flags of cdk.json, as the CLI does, without synthesizing it. */
 export function buildApp(
   changed: Partial<DeploymentInput> = {},
-  { nag = true, ...pins }: SynthesisOptions = {},
+  { judged = false, ...pins }: SynthesisOptions = {},
 ): { app: App; deployment: Deployment } {
   // Images are fingerprinted as ever, but nobody builds one from here: their sources need not be copied each time.
   const context = { ...cdkContext(), 'aws:cdk:disable-asset-staging': true }
-  const app = new App({ context, analyticsReporting: false })
+  const app = new App({ context, analyticsReporting: false, builtinCloudFormationValidation: judged })
   const deployment = resolveDeployment({ ...input, ...changed })
-  if (nag) addNagChecks(app, deployment)
   addStacks(app, { deployment, trustRoot: PLACEHOLDER_TRUST_ROOT, ...pins })
   return { app, deployment }
-}
-
-/** The context of cdk.json, feature flags above all: without them the same code makes other templates. */
-export function cdkContext(): Record<string, unknown> {
-  return JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8')).context
 }
 
 /** Synthesizes into a folder that is removed again. Takes seconds: share the result. */
@@ -100,9 +100,9 @@ function assetsOf(directory: string, stackName: string, templateFile: string): A
 
 const SCRATCH = join(import.meta.dirname, '../../cdk.out')
 
-const CONTROL_ZONE = { hostedZoneId: 'Z0123456789DEF', nameServers: ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'] }
+export const CONTROL_ZONE = { hostedZoneId: 'Z0123456789DEF', nameServers: ['ns-1.awsdns-01.org', 'ns-2.awsdns-02.com'] }
 
-/** As an adopter's, with nothing left of the placeholders: other accounts, domain, documents and pins. */
+/** As an adopter's first region, with nothing left of the placeholders: other accounts, domain, documents and pins. */
 export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDir?: string; allowDemo?: boolean } = {}): Synthesized {
   // Within the repository, as the control plane's image carries them.
   mkdirSync(SCRATCH, { recursive: true })
@@ -113,6 +113,7 @@ export function synthesizeOwn({ documentsDir, allowDemo = false }: { documentsDi
   try {
     return synthesize(
       {
+        ...ONE_REGION,
         domain: 'aegis.corp',
         documentsDir: documentsDir ?? folder,
         environments: { prod: { accounts, hostedZoneId: 'Z0123456789ABC', controlZone: CONTROL_ZONE, allowDemo } },

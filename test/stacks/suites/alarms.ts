@@ -1,7 +1,8 @@
 import { REGION_ALARMS, type RegionAlarm } from '../../../config/alarms.ts'
+import { METRICS, type MetricName } from '../../../config/metrics.ts'
 import { cellNames, sharedNames, stackNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
-import { DIMENSION_SETS, DIMENSIONS, METRICS, type MetricName, metricNamespace } from '../../../config/telemetry.ts'
+import { DIMENSION_SETS, DIMENSIONS, metricNamespace } from '../../../config/telemetry.ts'
 import { gatewayMetric } from '../../../lib/constructs/gateway-metric.ts'
 import { resourcesOf, type Synthesized, type Template, theResource } from '../synthesized.ts'
 

@@ -1,6 +1,6 @@
 import { cellNames, REGIONAL_TABLES, type RegionalTable, sharedNames, stackNames, zoneNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
-import { resourcesOf, type Synthesized, synthesize, type Template, theResource } from '../synthesized.ts'
+import { resourcesOf, type Synthesized, type Template, theResource } from '../synthesized.ts'
 
 interface Statement {
   Sid: string
@@ -21,7 +21,7 @@ function openToAnyPartition(statements: readonly Statement[]): string[] {
 
 const partitions = (condition: Statement['Condition']) => [condition?.['ForAllValues:StringLike']?.['dynamodb:LeadingKeys'] ?? []].flat()
 
-export function gatewayRightsSuite({ deployment, templates, assets }: Synthesized): void {
+export function gatewayRightsSuite({ deployment, templates, assets }: Synthesized, notifying: Synthesized): void {
   const cells = regionsOf(deployment).map(({ region, zone }) => {
     const template = templates.get(stackNames(deployment).gateway(region))
     const { Properties: task } = theResource(template, 'AWS::ECS::TaskDefinition')
@@ -150,13 +150,8 @@ export function gatewayRightsSuite({ deployment, templates, assets }: Synthesize
   })
 
   it('publishes to the topics that config names, and reads who is notified from the secret that it names', () => {
-    const [region, zone] = ['us-east-1', 'us']
-    const { templates: few } = synthesize({
-      zones: { [zone]: { regions: [region] } },
-      homeRegion: region,
-      notify: { secretName: 'company/aegis-notify', topics: ['approvals'] },
-    })
-    const template = few.get(stackNames(deployment).gateway(region))
+    const region = 'eu-west-1'
+    const template = notifying.templates.get(stackNames(deployment).gateway(region))
     const { Properties: task } = theResource(template, 'AWS::ECS::TaskDefinition')
     const rights = (role: string) => statementsOf(template, task[role]['Fn::GetAtt'][0])
     const publishing = rights('TaskRoleArn').filter((statement) => actionsOf(statement).includes('sns:Publish'))
@@ -164,7 +159,7 @@ export function gatewayRightsSuite({ deployment, templates, assets }: Synthesize
     const reading = rights('ExecutionRoleArn').filter((statement) => actionsOf(statement).includes('secretsmanager:GetSecretValue'))
     expect(reading.flatMap(resourcesIn)).toContainEqual(expect.stringMatching(/:secret:company\/aegis-notify-\?{6}$/))
     expect(task.ContainerDefinitions[0].Secrets.map(({ Name }: { Name: string }) => Name)).toEqual(['AEGIS_PSEUDONYM_KEY', 'AEGIS_NOTIFY'])
-    const network = JSON.stringify(few.get(stackNames(deployment).network(region)))
+    const network = JSON.stringify(notifying.templates.get(stackNames(deployment).network(region)))
     expect(network).toContain('.sns')
   })
 

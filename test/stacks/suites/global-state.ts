@@ -1,9 +1,10 @@
 import { Template } from 'aws-cdk-lib/assertions'
-import { App } from 'aws-cdk-lib/core'
 import { sharedNames, stackNames } from '../../../config/names.ts'
 import { regionsOf } from '../../../config/schema.ts'
 import { GlobalStateStack } from '../../../lib/stacks/global-state.ts'
-import { cdkContext, type Synthesized, theResource } from '../synthesized.ts'
+import { cdkContext } from '../../support/cdk-context.ts'
+import { smallApp } from '../../support/small-app.ts'
+import { type Synthesized, theResource } from '../synthesized.ts'
 
 interface Replica {
   Region: string
@@ -60,7 +61,7 @@ export function globalStateSuite({ deployment, templates }: Synthesized): void {
 
   it('lets the publisher into its own partitions of a replica that stands, and write nothing else', () => {
     const deployedReplicas = replicas.map(({ Region }) => Region as string)
-    const stack = new GlobalStateStack(new App({ context: cdkContext() }), { ...deployment, deployedReplicas })
+    const stack = new GlobalStateStack(smallApp({ context: cdkContext() }), { ...deployment, deployedReplicas })
     const [table] = Object.values(Template.fromStack(stack).findResources('AWS::DynamoDB::GlobalTable'))
     expect(table?.Properties.Replicas).toHaveLength(4)
     for (const { Region, ResourcePolicy } of table?.Properties.Replicas ?? []) {

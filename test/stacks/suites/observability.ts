@@ -1,7 +1,8 @@
 import { articlePath, WATCH_ALARMS } from '../../../config/alarms.ts'
+import { METRICS, type MetricName } from '../../../config/metrics.ts'
 import { cellNames, publicNames, stackNames, watchNames } from '../../../config/names.ts'
 import { regionsOf, watchingRegions } from '../../../config/schema.ts'
-import { DIMENSION_SETS, DIMENSIONS, METRICS, type MetricName, metricNamespace } from '../../../config/telemetry.ts'
+import { DIMENSION_SETS, DIMENSIONS, metricNamespace } from '../../../config/telemetry.ts'
 import { resourcesOf, type Synthesized, type Template, theResource } from '../synthesized.ts'
 import { SCHEDULE } from './drill-director.ts'
 

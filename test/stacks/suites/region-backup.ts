@@ -96,7 +96,8 @@ export function regionBackupSuite(off: Synthesized, on: Synthesized): void {
   })
 
   it('refuses a copy into another zone, though one in the zone is acknowledged', () => {
-    const { app, deployment: planted } = buildApp(EVERYTHING_ON)
+    const zones = { eu: { regions: ['eu-west-1', 'eu-central-1'], standby: 'eu-central-1' } }
+    const { app, deployment: planted } = buildApp({ ...EVERYTHING_ON, zones })
     const plans = app.node.findAll().filter((node): node is CfnBackupPlan => node instanceof CfnBackupPlan)
     const plan = plans.find((node) => node.node.path.includes('eu-west-1'))
     const abroad = `arn:aws:backup:us-east-1:${planted.accounts.workload}:backup-vault:aegis-prod-us-east-1-backups`
