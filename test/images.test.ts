@@ -1,7 +1,7 @@
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { App, AssetStaging, IgnoreStrategy, Stack } from 'aws-cdk-lib/core'
 import { SPOOL_DIR } from '../lib/constructs/gateway-environment.ts'
 import { allowed, IMAGES, imageAsset } from '../lib/constructs/images.ts'
@@ -130,6 +130,51 @@ test('the control plane carries the documents of config in place of the demo', (
   } finally {
     for (const folder of [root, outdir]) rmSync(folder, { recursive: true, force: true })
   }
+})
+
+describe('the documents that the control plane carries', () => {
+  let root = ''
+  let outdir = ''
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), 'aegis-image-'))
+    mkdirSync(join(root, IMAGES['control-plane']), { recursive: true })
+    for (const file of ['Dockerfile', 'Dockerfile.dockerignore'])
+      cpSync(join(ROOT, IMAGES['control-plane'], file), join(root, IMAGES['control-plane'], file))
+    for (const folder of ['ours/agents', 'linking', 'elsewhere']) mkdirSync(join(root, folder), { recursive: true })
+    for (const file of ['ours/tools.yaml', 'ours/.env', 'ours/agents/.env.prod', 'elsewhere/secret', 'file'])
+      writeFileSync(join(root, file), '')
+    symlinkSync(join(root, 'elsewhere/secret'), join(root, 'linking/tools.yaml'))
+    symlinkSync(join(root, 'elsewhere'), join(root, 'link'))
+  })
+  beforeEach(() => {
+    outdir = mkdtempSync(join(tmpdir(), 'aegis-image-out-'))
+  })
+  afterEach(() => rmSync(outdir, { recursive: true, force: true }))
+  afterAll(() => rmSync(root, { recursive: true, force: true }))
+
+  const carrying = (documentsDir: string) =>
+    imageAsset(new Stack(new App({ outdir, analyticsReporting: false })), 'control-plane', { root, documentsDir })
+
+  test('are none of the files that begin with a dot', () => {
+    const staged = join(outdir, `asset.${carrying('ours').assetHash}`, 'ours')
+    expect(existsSync(join(staged, 'tools.yaml'))).toBe(true)
+    expect(readdirSync(staged, { recursive: true }).filter((file) => String(file).includes('.env'))).toEqual([])
+  })
+
+  test.each([
+    ['link', 'reached by a symbolic link'],
+    ['link/../link', 'reached by a symbolic link'],
+    ['linking', 'linking/tools.yaml is a symbolic link'],
+    ['absent', 'it is absent'],
+    ['file', 'a file'],
+    ['o*', 'as it becomes a pattern'],
+    ['..', 'is not a folder of this repository'],
+    ['/elsewhere', 'is not a folder of this repository'],
+  ])('refuses %s in one line that names the key', (documentsDir, why) => {
+    expect(() => carrying(documentsDir)).toThrow(why)
+    expect(() => carrying(documentsDir)).toThrow(/^config\/deployment\.ts: documentsDir: .*$/)
+    expect(readdirSync(outdir)).toEqual([])
+  })
 })
 
 test('the control plane takes the opa of the lock file, and no other', () => {

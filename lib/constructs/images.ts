@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets'
@@ -41,12 +41,16 @@ export function imageAsset(
   { documentsDir = DEMO, root = REPOSITORY }: ImageOptions = {},
 ): DockerImageAsset {
   const file = `${IMAGES[image]}/Dockerfile`
-  const documents = within(root, documentsDir)
+  // The other images carry no documents.
+  const documents = image === 'control-plane' ? within(root, documentsDir) : documentsDir
   return new DockerImageAsset(scope, 'Image', {
     directory: root,
     file,
     platform: Platform.LINUX_ARM64,
-    exclude: allowed(join(root, `${file}.dockerignore`)).map((line) => (line === `!${DEMO}` ? `!${documents}` : line)),
+    exclude: allowed(join(root, `${file}.dockerignore`)).flatMap((line) =>
+      // Files that begin with a dot are an editor's, git's, or secrets for a shell (.env): no document is one.
+      line === `!${DEMO}` ? [`!${documents}`, `${documents}/**/.*`] : [line],
+    ),
     ...(image === 'control-plane' && { buildArgs: { DOCUMENTS_DIR: documents } }),
     ignoreMode: IgnoreMode.DOCKER,
     displayName: `Aegis ${image}`,
@@ -65,11 +69,24 @@ export function imageRepository(scope: Construct, account: string, region: strin
 /** What it takes to pull an image of a repository, beside the login. */
 export const PULL_ACTIONS: readonly string[] = ['ecr:BatchCheckLayerAvailability', 'ecr:BatchGetImage', 'ecr:GetDownloadUrlForLayer']
 
-/** @throws ConfigError for a folder that no image can be built with */
+/** @throws ConfigError for a folder that no image can be built with, or that would take along what is not in it */
 function within(root: string, documentsDir: string): string {
   const path = relative(root, resolve(root, documentsDir))
-  if (path !== '' && !path.startsWith('..')) return path
-  throw new ConfigError([`documentsDir: ${documentsDir} is not a folder of this repository, so the control plane's image cannot carry it`])
+  if (path === '' || path.split('/')[0] === '..')
+    throw refusal(`${documentsDir} is not a folder of this repository, so the control plane's image cannot carry it`)
+  // It becomes a pattern of what the build may see, in which `*` is every folder.
+  if (!/^[\w./-]+$/.test(path)) throw refusal(`${documentsDir} may have letters, digits and . _ - / alone, as it becomes a pattern`)
+  const folder = join(root, path)
+  if (!lstatSync(folder, { throwIfNoEntry: false })?.isDirectory() || realpathSync(folder) !== join(realpathSync(root), path))
+    throw refusal(`${documentsDir} is not a folder of this repository itself: it is absent, a file, or reached by a symbolic link`)
+  // CDK follows links that lead out of what it stages, and would put what is there into the image.
+  const link = readdirSync(folder, { recursive: true, withFileTypes: true }).find((entry) => entry.isSymbolicLink())
+  if (link !== undefined) throw refusal(`${relative(root, join(link.parentPath, link.name))} is a symbolic link; put the file itself there`)
+  return path
+}
+
+function refusal(why: string): ConfigError {
+  return new ConfigError([`documentsDir: ${why}`])
 }
 
 /** Docker reads this file by its name; CDK, which stages and fingerprints what Docker gets to see, only one at the root. */
