@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { defaults } from './defaults.ts'
 import { STAGES } from './stages.ts'
+import { TERM_MAX } from './terms.ts'
 
 const region = z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'is not an AWS region name such as eu-west-1')
 const account = z.string().regex(/^\d{12}$/, 'is not a 12-digit AWS account id')
@@ -209,7 +210,7 @@ export const deploymentSchema = z.strictObject({
       /** Where the service runs. `standby` is for when the home region is lost: runbooks/control-plane-loss.md. */
       runsIn: z.enum(['home', 'standby']).default('home'),
       /** Rises by one whenever the control plane moves: of two that run, regions obey the one with the higher term. */
-      term: z.int().min(1).default(1),
+      term: z.int().min(1).max(TERM_MAX).default(1),
     })
     .prefault({}),
   observability: z
