@@ -3,6 +3,7 @@ import { defaults } from './defaults.ts'
 import { type EnvironmentConfig, environmentSchema } from './environment.ts'
 import { domainName, label, region } from './identifiers.ts'
 import { options } from './options.ts'
+import { TERM_MAX } from './terms.ts'
 
 /** A private network (RFC 1918, RFC 6598): the operators' load balancer has no public address, so no other can reach it. */
 const privateCidr = z
@@ -132,7 +133,7 @@ export const deploymentSchema = z.strictObject({
       /** Where the service runs. `standby` is for when the home region is lost: runbooks/control-plane-loss.md. */
       runsIn: z.enum(['home', 'standby']).default('home'),
       /** Rises by one whenever the control plane moves: of two that run, regions obey the one with the higher term. */
-      term: z.int().min(1).default(1),
+      term: z.int().min(1).max(TERM_MAX).default(1),
     })
     .prefault({}),
   observability: z

@@ -61,13 +61,14 @@ export class AegisSidecarError extends Error {
   override name = 'AegisSidecarError'
 }
 
+const ANSWER_TIMEOUT_MAX_MS = 120_000
 const PROGRAM = ['node', 'runtime/sidecar/server.ts']
 
 /**
  * The doors of Aegis beside an agent, on the loopback of its task: what is asked there goes to the gateway, and when no answer comes back it
  * is refused. It decides nothing and holds no secret. It needs no right in AWS and gets none here; but every container of a Fargate task has
  * the task's role, so nothing in it is a boundary against the agent: docs/sidecar.md.
- * @throws AegisSidecarError one line, for a URL or port that it cannot work with
+ * @throws AegisSidecarError one line, for a URL, port or timeout that it cannot work with
  */
 export class AegisSidecar extends Construct {
   readonly container: ContainerDefinition
@@ -80,10 +81,11 @@ export class AegisSidecar extends Construct {
     refuseUrl(gatewayUrl)
     if (!Number.isInteger(port) || port < 1024 || port > 65535)
       throw new AegisSidecarError(`port: ${port} is not a whole number from 1024 to 65535; below that the sidecar has no right to listen`)
+    const { answerTimeout } = props
+    refuseTimeout(answerTimeout)
     this.url = `http://127.0.0.1:${port}`
     const linuxParameters = new LinuxParameters(this, 'Linux', { initProcessEnabled: true })
     linuxParameters.dropCapabilities(Capability.ALL)
-    const { answerTimeout } = props
     this.container = definition.addContainer(containerName, {
       containerName,
       image,
@@ -128,6 +130,16 @@ export class AegisSidecar extends Construct {
     app.addEnvironment('AEGIS_URL', this.url)
     app.addContainerDependencies({ container: this.container, condition: ContainerDependencyCondition.HEALTHY })
   }
+}
+
+function refuseTimeout(timeout: Duration | undefined): void {
+  if (timeout === undefined) return
+  const milliseconds = timeout.isUnresolved() ? Number.NaN : timeout.toMilliseconds({ integral: false })
+  // The sidecar would refuse to start, and only its log would say why.
+  if (!(Number.isInteger(milliseconds) && milliseconds >= 1 && milliseconds <= ANSWER_TIMEOUT_MAX_MS))
+    throw new AegisSidecarError(
+      `answerTimeout: ${timeout.isUnresolved() ? 'a value that is known at deployment only' : `${milliseconds} ms`} is not from 1 to ${ANSWER_TIMEOUT_MAX_MS} ms`,
+    )
 }
 
 function refuseUrl(gatewayUrl: string): void {

@@ -11,10 +11,15 @@ export interface Cell {
   objects: ObjectStore
   /** What any region is told to serve, as this region's replica of the global table has it. */
   readPointers(region: string): Promise<RegionPointers>
-  /** Has the region obey the control plane of this term from now on. @returns false when one of a higher term was there before */
-  claimTerm(term: number): Promise<boolean>
-  writePointer(pointer: Pointer): Promise<void>
-  writeCandidate(candidate: Candidate): Promise<void>
+  /**
+   * Has the region obey the control plane of this term and store from now on.
+   * @returns false when one of a higher term was there before, or of this term and another store
+   */
+  claimTerm(term: number, store: string): Promise<boolean>
+  /** @returns false when a control plane of a higher term has moved it before */
+  writePointer(pointer: Pointer, term: number): Promise<boolean>
+  /** The same. */
+  writeCandidate(candidate: Candidate, term: number): Promise<boolean>
   /** What the region's gateways say of themselves, where it is not old. */
   readFleet(): Promise<FleetReport[]>
   /** Has the region judge anew what it recorded. */

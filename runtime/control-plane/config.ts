@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { TERM_MAX } from '../../config/terms.ts'
 import { jsonText, parseEnvironment } from '../model/environment.ts'
 
 const seconds = z.number().min(0)
@@ -40,7 +41,7 @@ const environmentSchema = z.object({
   /** Region of the signing key and of the store. Default: the deployment's home region. */
   AEGIS_CONTROL_REGION: z.string().min(1).optional(),
   /** Of two control planes, regions obey the one with the higher term; the other one stands back. */
-  AEGIS_CONTROL_TERM: z.coerce.number().int().min(1).default(1),
+  AEGIS_CONTROL_TERM: z.coerce.number().int().min(1).max(TERM_MAX).default(1),
   /** JWKS of the keys that gateways trust. Default: `config/trust/<environment>.json`. */
   AEGIS_TRUST_FILE: z.string().min(1).optional(),
   /** Bucket of the store. Default: the deployment's. */

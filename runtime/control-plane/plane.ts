@@ -31,6 +31,8 @@ export interface PlaneOptions {
   ring: string
   /** Of two control planes, regions obey the one with the higher term. Default: 1. */
   term?: number
+  /** Name of the store's bucket: of two with one term, a region obeys the first. Default: `store`. */
+  storeName?: string
   /** The versioned bucket of the control account. */
   store: ObjectArchive
   signer: PublicSigner
@@ -94,7 +96,7 @@ export function createPlane(options: PlaneOptions): Plane {
   }
 
   const couriers = startCouriers({
-    ...{ cells, ring, clock, memory, log, term: options.term ?? 1 },
+    ...{ cells, ring, clock, memory, log, term: options.term ?? 1, storeName: options.storeName ?? 'store' },
     targetOf: (cell) => targetIn(kernel.state(), cell, options.rollout.canarySharePercent),
     catchUp: kernel.catchUp,
     bytesOf: shelf.get,

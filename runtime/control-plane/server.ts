@@ -52,8 +52,9 @@ async function serve(config: ControlPlaneConfig): Promise<void> {
   const deployment = resolveDeployment(input, config.environment)
   const settings = rolloutSettings(deployment, config.rollout)
   const s3 = storeClient(deployment, config)
-  const store = s3ObjectStore(s3, config.storeBucket ?? sharedNames(deployment).controlStore)
-  const plane = await makePlane({ deployment, config, rollout: settings, store })
+  const storeName = config.storeBucket ?? sharedNames(deployment).controlStore
+  const store = s3ObjectStore(s3, storeName)
+  const plane = await makePlane({ deployment, config, rollout: settings, store, storeName })
   const registration = makeRegistration(plane, deployment, config)
   const directory = async () => (await plane.directory.of(plane.kernel.state())).state
   const cells = cellsOf(deployment, config)
@@ -118,9 +119,10 @@ interface PlaneParts {
   config: ControlPlaneConfig
   rollout: ReturnType<typeof rolloutSettings>
   store: ObjectArchive
+  storeName: string
 }
 
-async function makePlane({ deployment, config, rollout, store }: PlaneParts): Promise<Plane> {
+async function makePlane({ deployment, config, rollout, store, storeName }: PlaneParts): Promise<Plane> {
   const region = config.controlRegion ?? deployment.homeRegion
   const { keyId, sign, publicJwk: jwk } = await kmsSigner(new KMSClient({ region }), sharedNames(deployment).bundleSigningKey)
   const trustRoot = loadTrustRoot(fromRepository('config/trust'), deployment.environment, config.trustFile)
@@ -135,6 +137,7 @@ async function makePlane({ deployment, config, rollout, store }: PlaneParts): Pr
     ring: config.ring,
     term: config.term,
     store,
+    storeName,
     signer: { keyId, sign, publicJwk: publicJwk.parse(jwk) },
     trustedKeys: trustRoot.keys,
     maxAgeMs,

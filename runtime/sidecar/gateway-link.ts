@@ -112,9 +112,15 @@ function refusal(cause: unknown): AegisError {
  * passes on what is not JSON, and says by which decision.
  */
 function isOfGateway({ status, headers, body }: Answer, target: string): boolean {
+  if (status > 599 || !hasKnownEnd(status, headers)) return false
   if (isToolDoor(target) && headers['aegis-decision-id'] !== undefined) return true
   if (status >= 300 && status < 400) return false
   return /^application\/json\b/i.test(String(headers['content-type'] ?? '')) && isJson(body)
+}
+
+/** An answer that only the end of the connection ends (RFC 9112, section 6.3) looks whole wherever it was cut off. No gateway gives one. */
+function hasKnownEnd(status: number, headers: Headers): boolean {
+  return status === 204 || status === 304 || headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
 }
 
 function isJson(body: Uint8Array): boolean {

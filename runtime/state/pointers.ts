@@ -3,9 +3,11 @@ import {
   ConditionalCheckFailedException,
   type DynamoDBClient,
   PutItemCommand,
+  type PutItemCommandInput,
   QueryCommand,
 } from '@aws-sdk/client-dynamodb'
 import { z } from 'zod'
+import { TERM_MAX } from '../../config/terms.ts'
 
 /** Which bundle and directory a region is to serve. A mailbox entry: what it points to is believed only when signed. */
 export interface Pointer {
@@ -50,6 +52,8 @@ export interface RegionPointers {
   candidateFault?: string
   /** Of the control plane that this region obeys; 0 before one has said so. */
   term: number
+  /** The store of that one. Undefined before it has said so. */
+  store?: string
 }
 
 /** The ring of candidates: one region's share of agents. */
@@ -71,7 +75,14 @@ const pointerItem = z.object({
   directory_seq: natural,
   updated_at: natural,
 })
-const termItem = z.object({ term: natural })
+const termItem = z.object({
+  term: natural.refine((term) => term <= TERM_MAX),
+  store: z
+    .strictObject({ S: z.string() })
+    .transform(({ S }) => S)
+    .optional()
+    .catch(undefined),
+})
 const candidateItem = z.object({
   rollout: z.strictObject({ S: z.string().min(1).max(128) }).transform(({ S }) => S),
   bundle_digest: digest,
@@ -96,18 +107,24 @@ export async function readPointers(client: DynamoDBClient, table: string, region
     }),
   )
   const itemOf = (name: string) => Items.find(({ sk }) => sk?.S === name)
-  const [stable, candidate, term] = [itemOf(ring), itemOf(CANARY), itemOf(TERM)]
+  const [stable, candidate] = [itemOf(ring), itemOf(CANARY)]
+  // One that is malformed holds nobody up: it was not written by any control plane.
+  const obeyed = termItem.safeParse(itemOf(TERM)).data
   return {
-    // One that is malformed holds nobody up: it was not written by any control plane.
-    term: termItem.safeParse(term).data?.term ?? 0,
+    term: obeyed?.term ?? 0,
+    ...(obeyed?.store !== undefined && { store: obeyed.store }),
     stable: stable && parsePointer(region, ring, stable),
     ...(candidate === undefined ? { candidate } : readCandidate(region, candidate)),
   }
 }
 
-/** Moves a region's pointer. Only the control plane writes these items, so nothing is decided by last-writer-wins. */
-export async function writePointer(client: DynamoDBClient, table: string, pointer: Pointer): Promise<void> {
-  await put(client, table, pointer.region, pointer.ring, {
+/**
+ * Moves a region's pointer. Only the control plane writes these items, so nothing is decided by last-writer-wins.
+ * @param term of the control plane. A round may be held up after it has looked whom the region obeys: what a newer one has put is not written over.
+ * @returns false when one of a higher term has moved it before
+ */
+export async function writePointer(client: DynamoDBClient, table: string, pointer: Pointer, term: number): Promise<boolean> {
+  return put(client, table, term, pointer.region, pointer.ring, {
     bundle_digest: { S: pointer.bundleDigest },
     bundle_seq: { N: String(pointer.bundleSeq) },
     directory_digest: { S: pointer.directoryDigest },
@@ -116,9 +133,9 @@ export async function writePointer(client: DynamoDBClient, table: string, pointe
   })
 }
 
-/** Names a region's candidate, or withdraws it. */
-export async function writeCandidate(client: DynamoDBClient, table: string, candidate: Candidate): Promise<void> {
-  await put(client, table, candidate.region, CANARY, {
+/** Names a region's candidate, or withdraws it. Term and answer as with a pointer. */
+export async function writeCandidate(client: DynamoDBClient, table: string, candidate: Candidate, term: number): Promise<boolean> {
+  return put(client, table, term, candidate.region, CANARY, {
     rollout: { S: candidate.rollout },
     bundle_digest: { S: candidate.bundleDigest },
     bundle_seq: { N: String(candidate.bundleSeq) },
@@ -131,23 +148,17 @@ export async function writeCandidate(client: DynamoDBClient, table: string, cand
 
 /**
  * Says that a region's pointers are moved by the control plane of this term from now on. In the region's own replica, where the condition holds.
- * @returns false when one of a higher term was there before
+ * @param store name of its bucket: two that were given one term by mistake are told apart by it
+ * @returns false when one of a higher term was there before, or another one of this term
  */
-export async function claimTerm(client: DynamoDBClient, table: string, region: string, term: number): Promise<boolean> {
-  try {
-    await client.send(
-      new PutItemCommand({
-        TableName: table,
-        Item: { pk: { S: `pointer#${region}` }, sk: { S: TERM }, term: { N: String(term) } },
-        ConditionExpression: 'attribute_not_exists(term) OR term <= :term',
-        ExpressionAttributeValues: { ':term': { N: String(term) } },
-      }),
-    )
-    return true
-  } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false
-    throw error
-  }
+export async function claimTerm(client: DynamoDBClient, table: string, region: string, term: number, store: string): Promise<boolean> {
+  return conditionalPut(client, {
+    TableName: table,
+    Item: { pk: { S: `pointer#${region}` }, sk: { S: TERM }, term: { N: String(term) }, store: { S: store } },
+    ConditionExpression: `(${NO_NEWER}) AND ((NOT term = :term) OR (NOT attribute_type(#store, :text)) OR #store = :store)`,
+    ExpressionAttributeNames: { '#store': 'store' },
+    ExpressionAttributeValues: { ...termValues(term), ':store': { S: store }, ':text': { S: 'S' } },
+  })
 }
 
 export const bundleKey = (digest: string) => `bundles/${digest}.tar.gz`
@@ -155,8 +166,27 @@ export const directoryKey = (digest: string) => `directories/${digest}.jws`
 
 type Item = Record<string, AttributeValue>
 
-async function put(client: DynamoDBClient, table: string, region: string, ring: string, fields: Item): Promise<void> {
-  await client.send(new PutItemCommand({ TableName: table, Item: { pk: { S: `pointer#${region}` }, sk: { S: ring }, ...fields } }))
+/** Comparing with what is missing or no number is false: so it is asked for the opposite, and such a term holds nobody up, nor does one that none can be above. */
+const NO_NEWER = '(NOT term > :term) OR term > :max'
+const termValues = (term: number): Item => ({ ':term': { N: String(term) }, ':max': { N: String(TERM_MAX) } })
+
+async function put(client: DynamoDBClient, table: string, term: number, region: string, ring: string, fields: Item): Promise<boolean> {
+  return conditionalPut(client, {
+    TableName: table,
+    Item: { pk: { S: `pointer#${region}` }, sk: { S: ring }, term: { N: String(term) }, ...fields },
+    ConditionExpression: NO_NEWER,
+    ExpressionAttributeValues: termValues(term),
+  })
+}
+
+async function conditionalPut(client: DynamoDBClient, input: PutItemCommandInput): Promise<boolean> {
+  try {
+    await client.send(new PutItemCommand(input))
+    return true
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false
+    throw error
+  }
 }
 
 function parsePointer(region: string, ring: string, item: Item): Pointer {

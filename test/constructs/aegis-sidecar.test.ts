@@ -174,6 +174,9 @@ describe('the sidecar', () => {
     ],
     ['a port of the system', { port: 443 }, /^port: 443 /],
     ['half a port', { port: 8460.5 }, /^port: 8460.5 /],
+    ['more time than the sidecar knows', { answerTimeout: Duration.seconds(121) }, /^answerTimeout: 121000 ms is not/],
+    ['no time', { answerTimeout: Duration.seconds(0) }, /^answerTimeout: 0 ms is not/],
+    ['half a millisecond', { answerTimeout: Duration.millis(0.5) }, /^answerTimeout: 0.5 ms is not/],
   ])('refuses %s in one line', (_what, changed, line) => {
     const make = () => task(changed)
     expect(make).toThrow(AegisSidecarError)

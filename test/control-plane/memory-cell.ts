@@ -13,6 +13,9 @@ export interface MemoryCell extends Cell {
   candidate: Candidate | undefined
   /** Of the control plane that it obeys. */
   term: number
+  holder: string | undefined
+  /** Of those that wrote its pointer and candidate last. */
+  terms: Map<string, number>
   key: PublicJwk
   /** Undefined: its KMS does not show the keys that attest. */
   attester: Attester | undefined
@@ -38,6 +41,8 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
     pointers: new Map(),
     candidate: undefined,
     term: 0,
+    holder: undefined,
+    terms: new Map(),
     key,
     attester: undefined,
     down: false,
@@ -62,23 +67,29 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
       await reach(of === region ? 'read pointer' : `read pointers of ${of}`)
       return {
         term: of === region ? cell.term : 0,
+        ...(of === region && cell.holder !== undefined && { store: cell.holder }),
         stable: cell.pointers.get(at(of, 'stable')),
         candidate: of === region ? cell.candidate : undefined,
       }
     },
-    async claimTerm(term) {
+    async claimTerm(term, store) {
       await reach('claim term')
-      if (cell.term > term) return false
+      if (cell.term > term || (cell.term === term && cell.holder !== undefined && cell.holder !== store)) return false
       cell.term = term
+      cell.holder = store
       return true
     },
-    async writePointer(pointer) {
+    async writePointer(pointer, term) {
       await reach('move pointer')
+      if (isOvertaken('stable', term)) return false
       cell.pointers.set(at(pointer.region, pointer.ring), pointer)
+      return true
     },
-    async writeCandidate(candidate) {
+    async writeCandidate(candidate, term) {
       await reach('name candidate')
+      if (isOvertaken('candidate', term)) return false
       cell.candidate = candidate
+      return true
     },
     async readFleet() {
       await reach('read fleet')
@@ -100,6 +111,11 @@ export function memoryCell(region: string, zone: string, key: PublicJwk): Memory
       if (cell.down || cell.attester === undefined) throw new Error(`${region} shows no attestation keys`)
       return cell.attester
     },
+  }
+  const isOvertaken = (item: string, term: number) => {
+    if ((cell.terms.get(item) ?? 0) > term) return true
+    cell.terms.set(item, term)
+    return false
   }
   const reach = async (what: string) => {
     if (cell.down) throw new Error(`${region} is away`)

@@ -12,11 +12,11 @@ let home: TestPlane
 let standby: TestPlane
 let standbyKey: TestKey
 
-async function rebuild(copied = new Map(home.store.objects)): Promise<void> {
+async function rebuild(copied = new Map(home.store.objects), as = { term: 2, storeName: 'standby' }): Promise<void> {
   const store = memoryArchive()
   await seedStore(memoryArchive(copied), store)
   const seen = { ...home, store, signing: standbyKey }
-  standby = await testPlane({ term: 2, trustedKeys: [home.signing.jwk] }, seen)
+  standby = await testPlane({ ...as, trustedKeys: [home.signing.jwk] }, seen)
   standby.trust = trustIn(home.signing, standbyKey)
   standby.nowMs = home.nowMs + 1000
   await standby.plane.settle()
@@ -86,10 +86,9 @@ describe('a control plane that was rebuilt', () => {
   })
 
   test('would be overruled by the lost one if it did not raise the term', async () => {
-    await rebuild()
-    for (const cell of home.cells) cell.term = 1
+    // And if it said that it was of the same store: else regions would not obey it in the first place.
+    await rebuild(undefined, { term: 1, storeName: 'store' })
     await standby.publish(sourcesWithLimit(800_000))
-    for (const cell of home.cells) cell.term = 1
     const before = seqs()
     await home.rebuilt()
     await home.plane.settle()

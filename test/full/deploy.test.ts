@@ -199,9 +199,8 @@ suite('a first deploy', () => {
       expect(first.text).toContain(unpublished)
       const dynamodb = new DynamoDBClient(settings())
       const digest = 'ab'.repeat(32)
-      await writePointer(dynamodb, 'aegis-prod-global', {
-        ...{ region: REGION, ring: 'stable', bundleDigest: digest, bundleSeq: 2, directoryDigest: digest, directorySeq: 1, updatedAt: 1 },
-      })
+      const pointer = { bundleDigest: digest, bundleSeq: 2, directoryDigest: digest, directorySeq: 1, updatedAt: 1 }
+      await writePointer(dynamodb, 'aegis-prod-global', { region: REGION, ring: 'stable', ...pointer }, 1)
       expect(aegis('preflight', gateway).text).not.toContain(unpublished)
       dynamodb.destroy()
     },

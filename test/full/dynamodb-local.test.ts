@@ -114,7 +114,7 @@ suite('DynamoDB Local', () => {
       directorySeq: 2,
       updatedAt: 1,
     }
-    await writePointer(home, 'shared', pointer)
+    await writePointer(home, 'shared', pointer, 1)
     await eventually('the pointer arrives', async () => (await readPointers(far, 'shared', FAR, 'stable')).stable !== undefined)
     expect((await readPointers(far, 'shared', FAR, 'stable')).stable).toEqual(pointer)
   })

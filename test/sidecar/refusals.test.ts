@@ -66,6 +66,14 @@ describe('refuses, as the tool may have acted, and asks no second time, when the
     ['hangs up in the middle of an answer of no said length', `${head}connection: close\r\n\r\n{"decision":"allow"`, true],
     ['speaks no HTTP', 'SSH-2.0-OpenSSH_9.9\r\n', true],
     ['answers more than it may', `${head}content-length: 99999999\r\n\r\n{`, false],
+    // Whole JSON, and cut off all the same: nothing says where it ends.
+    ['hangs up where an answer of no said length looks whole', `${head}connection: close\r\n\r\n{"decision":"allow"}`, true],
+    ['answers a tool call with no said length', `${head}aegis-decision-id: d1\r\nconnection: close\r\n\r\nhalf of it`, true],
+    ['answers with a status that is none', 'HTTP/1.1 999 Odd\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}', true],
+    ['answers with a header that is none', `${head}x-odd: \u007f\r\ncontent-length: 2\r\n\r\n{}`, true],
+    ['answers with more headers than it may', `${head}x-much: ${'a'.repeat(20_000)}\r\ncontent-length: 2\r\n\r\n{}`, true],
+    ['breaks off a chunk', `${head}transfer-encoding: chunked\r\n\r\n14\r\n{"decision":"allow"}\r\n`, true],
+    ['says two lengths', `${head}content-length: 2\r\ncontent-length: 20\r\n\r\n{}`, true],
     ['changes the protocol', 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n', true],
   ])('%s', async (_what, bytes, hangsUp) => {
     const { gateway, sidecar } = await beside(await rawGateway(bytes, { hangsUp }), { answerTimeoutMs: 500 })

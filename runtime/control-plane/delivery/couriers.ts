@@ -24,6 +24,8 @@ export interface CouriersOptions {
   ring: string
   /** Of this control plane. */
   term: number
+  /** Name of its store. */
+  storeName: string
   clock: Clock
   memory: LastKnown
   /** What a region is to have now; undefined while nothing is published. */
@@ -68,7 +70,7 @@ const HELD_MS = 60_000
 /** A region that does not answer for a moment is not silent: a request that fails may take two seconds, and so may the next. */
 const HEARD_MS = 10_000
 
-export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, bytesOf, log }: CouriersOptions): Couriers {
+export function couriers({ cells, ring, term, storeName, clock, memory, targetOf, catchUp, bytesOf, log }: CouriersOptions): Couriers {
   const rounds = new Map(cells.map((cell) => [cell.region, courier(cell)]))
   let ahead: Ahead = { bundle: 0, directory: 0 }
 
@@ -80,7 +82,7 @@ export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, 
     let reports: readonly FleetReport[] = []
     let heardAt = clock.monotonic()
     let held = { since: clock.monotonic(), keys: new Set<string>() }
-    let [learnt, admitted, superseded] = [false, false, false]
+    let [learnt, admitted, superseded, failing] = [false, false, false, false]
     let underway: Promise<void> | undefined
     let queued: Promise<void> | undefined
 
@@ -90,6 +92,7 @@ export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, 
         if (admitted) await giveNewest()
         reports = await cell.readFleet()
         heardAt = clock.monotonic()
+        failing = false
       } catch (error) {
         if (clock.monotonic() - heardAt > HEARD_MS) reports = []
         failed(error)
@@ -118,7 +121,7 @@ export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, 
     }
     const give = async (target: Target) => {
       if (clock.monotonic() - held.since > HELD_MS) held = { since: clock.monotonic(), keys: new Set() }
-      await deliver(cell, target, { term, ring, nowMs: clock.now(), held: held.keys, bytesOf })
+      await deliver(cell, target, { term, store: storeName, ring, nowMs: clock.now(), held: held.keys, bytesOf })
       superseded = false
       const { bundle, directory } = target
       const known = status.bundleDigest === bundle.digest && status.directoryDigest === directory.digest
@@ -130,6 +133,7 @@ export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, 
       }
     }
     const failed = (error: unknown) => {
+      failing = true
       const before = superseded
       superseded = error instanceof SupersededError
       if (superseded ? !before : status.error === null)
@@ -160,6 +164,7 @@ export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, 
       status: () => status,
       reports: () => reports,
       superseded: () => superseded,
+      failing: () => failing,
       holds: (digest: string) => held.keys.has(bundleKey(digest)),
       learnt: () => learnt || memory.unread(region) === undefined,
       admit() {
@@ -184,8 +189,9 @@ export function couriers({ cells, ring, term, clock, memory, targetOf, catchUp, 
     holds: (region, digest) => rounds.get(region)?.holds(digest) ?? false,
     ahead: () => ahead,
     superseded: () => {
+      // By its last round, not by its status: a region that is back is given nothing before its directory was signed for, and has its error until then.
       const all = [...rounds.values()]
-      return all.some((one) => one.superseded()) && all.every((one) => one.superseded() || one.status().error !== null)
+      return all.some((one) => one.superseded()) && all.every((one) => one.superseded() || one.failing())
     },
   }
 }

@@ -15,6 +15,8 @@ export interface Target {
 export interface DeliverOptions {
   /** Of this control plane: a region that obeys a higher one is left alone. */
   term: number
+  /** Name of its store: two of one term are told apart by it. */
+  store: string
   ring: string
   nowMs: number
   /** Digests that this region's bucket is known to hold. Added to. */
@@ -56,12 +58,17 @@ export class SupersededError extends Error {
  * Brings one region to its target: objects by digest, read back whole, and only then the pointers. So a pointer never names an object that is
  * not there, and a region that fails half-way keeps serving what it has.
  */
-export async function deliver(cell: Cell, target: Target, { term, ring, nowMs, held, bytesOf }: DeliverOptions): Promise<void> {
+export async function deliver(cell: Cell, target: Target, { term, store, ring, nowMs, held, bytesOf }: DeliverOptions): Promise<void> {
   const { bundle, directory, candidate, stored } = target
   const before = await cell.readPointers(cell.region)
   if (before.term > term) throw new SupersededError(`${cell.region} obeys the control plane of term ${before.term}, this one is of ${term}`)
-  if (before.term < term && !(await cell.claimTerm(term)))
-    throw new SupersededError(`${cell.region} obeys a control plane of a higher term than ${term}`)
+  if (before.term === term && before.store !== undefined && before.store !== store)
+    throw new SupersededError(
+      `${cell.region} obeys another control plane of term ${term}, over the store ${before.store}: raise controlPlane.term of the one that is to stay`,
+    )
+  // One of an earlier version has not said which store it is of.
+  if ((before.term < term || before.store === undefined) && !(await cell.claimTerm(term, store)))
+    throw new SupersededError(`${cell.region} obeys a control plane of a higher term than ${term}, or another one of this term`)
   refuseAhead(cell.region, before, target)
   const bundles = [bundle.digest, candidate?.bundleDigest, stored].filter((digest) => digest !== undefined)
   const keys = [...new Set(bundles.map(bundleKey)), directoryKey(directory.digest)]
@@ -80,10 +87,12 @@ export async function deliver(cell: Cell, target: Target, { term, ring, nowMs, h
     directorySeq: directory.seq,
     updatedAt: nowMs,
   }
-  if (before.stable === undefined || !same(before.stable, pointer)) await cell.writePointer(pointer)
+  const overtaken = () =>
+    new SupersededError(`${cell.region} was told something by a control plane of a higher term than ${term} meanwhile`)
+  if ((before.stable === undefined || !same(before.stable, pointer)) && !(await cell.writePointer(pointer, term))) throw overtaken()
   // After the pointer: a gateway that is told of its new bundle has it loaded as the candidate still.
   const next = candidateItem(cell.region, before.candidate, candidate, nowMs)
-  if (next !== undefined) await cell.writeCandidate(next)
+  if (next !== undefined && !(await cell.writeCandidate(next, term))) throw overtaken()
 }
 
 function refuseAhead(region: string, { stable }: RegionPointers, { bundle, directory }: Target): void {

@@ -64,9 +64,9 @@ export function openLedger(store: ObjectArchive): Ledger {
   const entry = async (key: string): Promise<LedgerEntry> => {
     const bytes = await store.get(key)
     if (bytes === undefined) throw new StoreDamagedError(`${key} is listed and cannot be read`)
-    const parsed = entrySchema.safeParse(jsonOf(bytes))
-    if (!parsed.success || ledgerKey(parsed.data.n) !== key) throw new StoreDamagedError(`${key} is no entry of the ledger`)
-    return parsed.data
+    const parsed = entryIn(key, bytes)
+    if (parsed === undefined) throw new StoreDamagedError(`${key} is no entry of the ledger`)
+    return parsed
   }
   const entries = async function* (keys: readonly string[]) {
     for (let from = 0; from < keys.length; from += READ_AT_ONCE) yield* await Promise.all(keys.slice(from, from + READ_AT_ONCE).map(entry))
@@ -116,6 +116,12 @@ export function openLedger(store: ObjectArchive): Ledger {
       return [...past]
     },
   }
+}
+
+/** The entry that stands at `key`; undefined when these bytes are none. */
+export function entryIn(key: string, bytes: Uint8Array): LedgerEntry | undefined {
+  const { data } = entrySchema.safeParse(jsonOf(bytes))
+  return data !== undefined && ledgerKey(data.n) === key ? data : undefined
 }
 
 function jsonOf(bytes: Uint8Array): unknown {

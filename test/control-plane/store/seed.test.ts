@@ -67,6 +67,63 @@ describe('the store of a rebuilt control plane', () => {
     expect(ledger(store)).toEqual(keys.slice(0, 3))
   })
 
+  describe('refuses an entry whose revision could not be signed anew,', () => {
+    const spoilt: [string, (revision: Record<string, string>) => string][] = [
+      ['as its sources were not copied', ({ sources }) => `objects/${sources}`],
+      ['as its module was not copied', ({ modules }) => `modules/${modules}.json`],
+      [
+        'as the code of its module was not copied',
+        ({ modules }) => `objects/${(parsed(`modules/${modules}.json`) as { wasm: string }).wasm}`,
+      ],
+    ]
+    const parsed = (key: string) => JSON.parse(Buffer.from(copy.objects.get(key) as Uint8Array).toString()) as Record<string, string>
+
+    test.each(spoilt)('%s', async (_why, keyOf) => {
+      const { active } = lost.plane.kernel.state()
+      const entries = ledger(copy).length
+      copy.objects.delete(keyOf(parsed(`revisions/${active?.revision}.json`)))
+      // Where no entry before has it either, there is nothing to begin with.
+      const seeded = await seedStore(copy, store).catch((error: unknown) => {
+        expect(error).toBeInstanceOf(NothingCopiedError)
+        return { entries: 0, left: entries }
+      })
+      expect(seeded.entries).toBeLessThan(entries)
+      expect(seeded.entries + seeded.left).toBe(entries)
+    })
+  })
+
+  test('refuses an object that is not what its name says, and does not keep it for good', async () => {
+    const key = `objects/${lost.plane.kernel.state().active?.zones.eu?.bundle}`
+    const [entries, whole] = [ledger(copy).length, copy.objects.get(key) as Uint8Array]
+    copy.objects.set(key, whole.subarray(0, whole.length - 1))
+    expect((await seedStore(copy, store)).entries).toBeLessThan(entries)
+    expect(store.objects.has(key)).toBe(false)
+    // Copied whole at last, before anything was decided here.
+    copy.objects.set(key, whole)
+    expect(await seedStore(copy, store)).toEqual({ entries, left: 0 })
+  })
+
+  test.each([1, -1])('ends before entry %d when it is none', async (at) => {
+    const keys = ledger(copy)
+    const key = keys.at(at) as string
+    copy.objects.set(key, Buffer.from('{"n":'))
+    const { entries, left } = await seedStore(copy, store)
+    expect([entries, left]).toEqual([keys.indexOf(key), keys.length - keys.indexOf(key)])
+    expect(ledger(store)).toEqual(keys.slice(0, entries))
+  })
+
+  test('takes what was copied late beside the ledger, also after it has an entry of its own', async () => {
+    const late = `objects/${'0'.repeat(64)}`
+    const [key] = [...copy.objects.keys()].filter((name) => name.startsWith('revisions/'))
+    const record = copy.objects.get(key as string) as Uint8Array
+    await seedStore(copy, store)
+    store.objects.set(`ledger/${String(ledger(store).length + 1).padStart(12, '0')}.json`, Buffer.from('its own'))
+    store.objects.delete(key as string)
+    copy.objects.set(late, Buffer.from('not what its name says'))
+    await seedStore(copy, store)
+    expect([store.objects.get(key as string), store.objects.has(late)]).toEqual([record, false])
+  })
+
   test('refuses to begin with nothing, over regions that were told something', async () => {
     await expect(seedStore(memoryArchive(), store)).rejects.toThrow(NothingCopiedError)
     copy.objects.delete(ledger(copy)[0] as string)
