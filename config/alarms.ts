@@ -22,6 +22,12 @@ export const REGION_ALARMS = {
 } as const
 export type RegionAlarm = keyof typeof REGION_ALARMS
 
+/** Alarms of a region about what docs/options.md switches on, in the region. */
+export const OPTION_ALARMS = {
+  'backup-failed': 'a backup of the regional tables, or its copy in the zone, was not made',
+} as const
+export type OptionAlarm = keyof typeof OPTION_ALARMS
+
 /** Alarms about a region, where it is watched from. */
 export const WATCH_ALARMS = {
   'probe-failed': 'the region does not answer a call from outside',
@@ -52,7 +58,11 @@ export function articlePath(alarm: string, runbooks = 'runbooks'): string {
 }
 
 /** What whoever is woken reads first: what is wrong, where, and where to go on. */
-export function alarmDescription({ alarms }: Deployment, alarm: RegionAlarm | WatchAlarm | ControlAlarm, region: string): string {
-  const { [alarm]: says } = { ...REGION_ALARMS, ...WATCH_ALARMS, ...CONTROL_ALARMS }
+export function alarmDescription(
+  { alarms }: Deployment,
+  alarm: RegionAlarm | OptionAlarm | WatchAlarm | ControlAlarm,
+  region: string,
+): string {
+  const { [alarm]: says } = { ...REGION_ALARMS, ...OPTION_ALARMS, ...WATCH_ALARMS, ...CONTROL_ALARMS }
   return `${region}: ${says}. What to do: ${articlePath(alarm, alarms.runbooksUrl?.replace(/\/$/, ''))}`
 }

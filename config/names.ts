@@ -1,4 +1,4 @@
-import type { ControlAlarm, RegionAlarm, WatchAlarm } from './alarms.ts'
+import type { ControlAlarm, OptionAlarm, RegionAlarm, WatchAlarm } from './alarms.ts'
 import type { Drill } from './drills.ts'
 import { accountOf, type Deployment } from './schema.ts'
 
@@ -82,7 +82,7 @@ export function cellNames(deployment: Deployment, region: string, zone: string) 
     /** CloudWatch log group of the drills that were run on this region. */
     drillLogs: `/${deployment.name}/${deployment.environment}/${region}/drills`,
     /** Alarm of this region. Whoever watches it, a deployment or an experiment, knows it by this name. */
-    alarm: (alarm: RegionAlarm) => `${cell}-${alarm}`,
+    alarm: (alarm: RegionAlarm | OptionAlarm) => `${cell}-${alarm}`,
     /** Alarm that adds gateways and wakes nobody. */
     scalingAlarm: `${cell}-scale-on-latency`,
     /** SNS topic that hears of this region's alarms. */

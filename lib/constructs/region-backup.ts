@@ -9,6 +9,7 @@ import { copyRegionOf } from '../../config/schema.ts'
 import type { Cell } from '../cell.ts'
 import { acknowledge, acknowledgeOwnPolicy } from '../nag/acknowledge.ts'
 import { backupVaultArn, keysArn, tableArn } from './arns.ts'
+import { BackupAlarm } from './backup-alarm.ts'
 import { pinLogicalId } from './logical-id.ts'
 import { readParameter } from './network-parameter.ts'
 
@@ -75,6 +76,7 @@ export class RegionBackup extends Construct {
       role: this.role(cell, tables, copyRegion && copyVaultArn ? { region: copyRegion, vaultArn: copyVaultArn } : undefined),
       disableDefaultBackupPolicy: true,
     })
+    new BackupAlarm(this, 'Alarm', cell)
   }
 
   private vaultOf(arn: string): IBackupVault {

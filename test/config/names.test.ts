@@ -1,4 +1,13 @@
-import { CONTROL_ALARMS, type ControlAlarm, REGION_ALARMS, type RegionAlarm, WATCH_ALARMS, type WatchAlarm } from '../../config/alarms.ts'
+import {
+  CONTROL_ALARMS,
+  type ControlAlarm,
+  OPTION_ALARMS,
+  type OptionAlarm,
+  REGION_ALARMS,
+  type RegionAlarm,
+  WATCH_ALARMS,
+  type WatchAlarm,
+} from '../../config/alarms.ts'
 import { deployment as input } from '../../config/deployment.ts'
 import { DRILLS } from '../../config/drills.ts'
 import {
@@ -38,6 +47,7 @@ function allNames(deployment: Deployment): string[] {
       ...[cell.gatewayLogs, cell.flowLogs, cell.metricsLogs, cell.drillLogs, cell.networkParameter('vpc-id'), cell.alarmTopic],
       ...DRILLS.flatMap((drill) => [cell.drillRole(drill), cell.drillParameter(drill)]),
       ...Object.keys(REGION_ALARMS).map((alarm) => cell.alarm(alarm as RegionAlarm)),
+      ...Object.keys(OPTION_ALARMS).map((alarm) => cell.alarm(alarm as OptionAlarm)),
       ...Object.keys(WATCH_ALARMS).map((alarm) => watchNames(deployment, region).alarm(alarm as WatchAlarm, region)),
       ...[stacks.keys, stacks.bundleStore, stacks.network, stacks.residencyStore, stacks.gateway, stacks.drills].map((name) =>
         name(region),

@@ -1,12 +1,20 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from '@jest/globals'
-import { alarmDescription, articlePath, CONTROL_ALARMS, COST_NOTICES, REGION_ALARMS, WATCH_ALARMS } from '../../config/alarms.ts'
+import {
+  alarmDescription,
+  articlePath,
+  CONTROL_ALARMS,
+  COST_NOTICES,
+  OPTION_ALARMS,
+  REGION_ALARMS,
+  WATCH_ALARMS,
+} from '../../config/alarms.ts'
 import { deployment as input } from '../../config/deployment.ts'
 import { resolveDeployment } from '../../config/resolve.ts'
 
 const folder = new URL('../../runbooks/alarms/', import.meta.url)
 const read = (alarm: string) => readFileSync(new URL(`${alarm}.md`, folder), 'utf8')
-const alarms = Object.keys({ ...REGION_ALARMS, ...WATCH_ALARMS, ...CONTROL_ALARMS, ...COST_NOTICES })
+const alarms = Object.keys({ ...REGION_ALARMS, ...OPTION_ALARMS, ...WATCH_ALARMS, ...CONTROL_ALARMS, ...COST_NOTICES })
 const HEADINGS = ['Description', 'Investigation', 'Resolution', 'When NOT to use this']
 
 test('every alarm has its article, and every article its alarm', () => {

@@ -15,9 +15,10 @@ export const exporterStaysInRegion: Rule = {
     "A span says who called what for whom. A task exports to its own collector, and the collector to this region's services, by endpoints that have the region in their name. Global endpoints and other hosts lead elsewhere.",
   check(resource, layout) {
     if (!layout.holdsResidencyData(resource.place)) return []
-    return [...variables(resource), ...collectors(resource)]
+    const told = [...variables(resource), ...collectors(resource)]
       .filter(({ value }) => !stays(value, resource.place))
       .map(({ name, value }) => `${name}::${value}`)
+    return [...told, ...untold(resource)]
   },
 }
 
@@ -32,6 +33,20 @@ function variables(resource: Resource): Destination[] {
     .flatMap((container) => objects(container.Environment))
     .map((variable) => ({ name: textOf(variable.Name, resource), value: textOf(variable.Value, resource) }))
     .filter(({ name }) => ENDPOINT_VARIABLE.test(name))
+}
+
+/** Where a task may send what the template does not tell: a destination out of a secret or file, and any log driver that is not CloudWatch's. */
+function untold(resource: Resource): string[] {
+  if (resource.type !== 'AWS::ECS::TaskDefinition') return []
+  return objects(resource.properties.ContainerDefinitions).flatMap((container) => {
+    const secrets = objects(container.Secrets).map((secret) => textOf(secret.Name, resource))
+    const driver = textOf(at(container.LogConfiguration, 'LogDriver'), resource)
+    return [
+      ...secrets.filter((name) => ENDPOINT_VARIABLE.test(name)).map((name) => `${name}::secret`),
+      ...(container.EnvironmentFiles === undefined ? [] : ['EnvironmentFiles']),
+      ...(['', 'awslogs'].includes(driver) ? [] : [`LogDriver::${driver}`]),
+    ]
+  })
 }
 
 /** Destinations in every text that is a configuration of a collector, whatever resource it is kept in. */

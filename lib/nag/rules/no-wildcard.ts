@@ -1,4 +1,4 @@
-import { at, isObject, type Json, type Resource, textOf } from '../resource.ts'
+import { at, isList, isObject, type Json, type Resource, textOf } from '../resource.ts'
 import type { Rule } from '../rule.ts'
 import { type Statement, statementsIn } from '../statements.ts'
 
@@ -55,9 +55,23 @@ function everyResource({ actions, resources }: Statement, resource: Resource): s
 
 function everybody({ body, resources }: Statement, resource: Resource): string[] {
   const anyone = isAnyone(body.Principal) || isAnyone(at(body.Principal, 'AWS'))
-  const narrowed = isObject(body.Condition) && Object.keys(body.Condition).length > 0
-  if (!anyone || narrowed) return []
-  return resources.map((one) => `Everybody::${textOf(one, resource)}`)
+  if (!anyone || saysWho(body.Condition, resource)) return []
+  // The policy of an access point and the like may leave the resource out: it is the one that the policy is of.
+  return resources.length === 0 ? ['Everybody'] : resources.map((one) => `Everybody::${textOf(one, resource)}`)
+}
+
+/** Operators that an absent key does not meet. `...IfExists`, `ForAllValues:` and every negation do. */
+const BINDING_OPERATOR = /^(ForAnyValue:)?(StringEquals|StringLike|ArnEquals|ArnLike)$/
+/** Keys that say who calls or from where ("AWS global condition context keys", IAM user guide). TLS, for one, says neither. */
+const WHO = /^(aws:(Source(Account|Arn|Owner|OrgID|Vpc|Vpce)|Principal(Account|Arn|OrgID))|kms:CallerAccount)$/i
+
+/** Whether a condition leaves somebody out. */
+function saysWho(condition: Json, resource: Resource): boolean {
+  if (!isObject(condition)) return false
+  return Object.entries(condition)
+    .filter(([operator, keys]) => BINDING_OPERATOR.test(operator) && isObject(keys))
+    .flatMap(([, keys]) => Object.entries(keys as Readonly<Record<string, Json>>))
+    .some(([key, value]) => WHO.test(key) && (isList(value) ? value : [value]).every((one) => !/^\**$/.test(textOf(one, resource))))
 }
 
 const isAnyone = (principal: Json) => principal === '*' || (Array.isArray(principal) && principal.includes('*'))

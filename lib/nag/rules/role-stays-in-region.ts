@@ -3,7 +3,16 @@ import { at, isList, type Json, type JsonObject, type Resource, textOf, textsIn 
 import type { Rule } from '../rule.ts'
 import { type Statement, statementsIn } from '../statements.ts'
 
-const POLICY_TYPES = ['AWS::IAM::Policy', 'AWS::IAM::ManagedPolicy', 'AWS::IAM::Role', 'AWS::IAM::UserPolicy', 'AWS::IAM::RolePolicy']
+const POLICY_TYPES = [
+  'AWS::IAM::Policy',
+  'AWS::IAM::ManagedPolicy',
+  'AWS::IAM::Role',
+  'AWS::IAM::RolePolicy',
+  'AWS::IAM::User',
+  'AWS::IAM::UserPolicy',
+  'AWS::IAM::Group',
+  'AWS::IAM::GroupPolicy',
+]
 
 /** Condition keys that say to which region's service a call goes. */
 const REGION_KEYS = ['aws:RequestedRegion', 'kms:ViaService']

@@ -26,6 +26,10 @@ const task = (variables: Record<string, string>, command: string[] = []) =>
   })
 const collector = (exporters: string) => task({ AOT_CONFIG_CONTENT: `receivers:\n  otlp:\nexporters:\n${exporters}` })
 
+const container = (properties: Record<string, unknown>) =>
+  raw('AWS::ECS::TaskDefinition', { ContainerDefinitions: [{ Name: 'c', ...properties }] })
+const logsAbroad = `arn:aws:logs:us-east-1:${WORKLOAD}:log-group:x`
+
 const replicatedTo = (destination: unknown) =>
   raw('AWS::S3::Bucket', { ReplicationConfiguration: { Role: 'r', Rules: [{ Status: 'Enabled', Destination: { Bucket: destination } }] } })
 
@@ -78,6 +82,41 @@ export const dataSuites: RuleSuite[] = [
   {
     rule: dataStaysInRegion,
     refuses: [
+      {
+        name: 'the query log of a public zone, which AWS keeps in us-east-1',
+        plant: raw('AWS::Route53::HostedZone', { QueryLoggingConfig: { CloudWatchLogsLogGroupArn: logsAbroad } }),
+        finds: ['QueryLoggingConfig::us-east-1'],
+      },
+      {
+        name: "the resolver's query log abroad",
+        plant: raw('AWS::Route53Resolver::ResolverQueryLoggingConfig', { DestinationArn: logsAbroad }),
+        finds: ['DestinationArn::us-east-1'],
+      },
+      {
+        name: "a firewall's log in a bucket abroad",
+        plant: raw('AWS::NetworkFirewall::LoggingConfiguration', {
+          LoggingConfiguration: { LogDestinationConfigs: [{ LogDestination: { bucketName: 'logs-us-east-1' } }] },
+        }),
+        finds: ['LoggingConfiguration::us-east-1'],
+      },
+      {
+        name: 'a flow log in a bucket that does not say where it is',
+        plant: raw('AWS::EC2::FlowLog', { LogDestinationType: 's3', LogDestination: 'arn:aws:s3:::central-logs' }),
+        finds: ['LogDestination::arn:aws:s3:::central-logs'],
+      },
+      {
+        name: 'what a canary saw, in a bucket abroad',
+        plant: raw('AWS::Synthetics::Canary', { ArtifactS3Location: 's3://canary-us-east-1/x' }),
+        finds: ['ArtifactS3Location::us-east-1'],
+      },
+      {
+        name: 'a region that a join puts together',
+        plant: raw('AWS::Logs::SubscriptionFilter', {
+          // With a token in it, or CDK would join it itself.
+          DestinationArn: { 'Fn::Join': ['', ['arn:aws:kinesis:us-', 'east-1:', { Ref: 'AWS::AccountId' }, ':stream/x']] },
+        }),
+        finds: ['DestinationArn::us-east-1'],
+      },
       {
         name: 'a log group that streams to another region',
         plant: (stack) => {
@@ -316,6 +355,21 @@ export const dataSuites: RuleSuite[] = [
   {
     rule: exporterStaysInRegion,
     refuses: [
+      {
+        name: 'a destination that is kept in a secret',
+        plant: container({ Secrets: [{ Name: 'OTEL_EXPORTER_OTLP_ENDPOINT', ValueFrom: 'x' }] }),
+        finds: ['OTEL_EXPORTER_OTLP_ENDPOINT::secret'],
+      },
+      {
+        name: 'variables out of a file',
+        plant: container({ EnvironmentFiles: [{ Type: 's3', Value: 'arn:aws:s3:::x/y.env' }] }),
+        finds: ['EnvironmentFiles'],
+      },
+      {
+        name: "somebody else's log driver",
+        plant: container({ LogConfiguration: { LogDriver: 'splunk', Options: { 'splunk-url': 'https://vendor.example' } } }),
+        finds: ['LogDriver::splunk'],
+      },
       {
         name: 'an SDK that exports to a host of somebody else',
         plant: task({ OTEL_EXPORTER_OTLP_ENDPOINT: 'https://otlp.vendor.example:4317' }),

@@ -23,6 +23,18 @@ export const rightsSuites: RuleSuite[] = [
   {
     rule: roleStaysInRegion,
     refuses: [
+      ...['AWS::IAM::User', 'AWS::IAM::Group'].map((type) => ({
+        name: `an unbound right in an ${type} itself`,
+        plant: raw(type, {
+          Policies: [{ PolicyDocument: { Statement: [{ Effect: 'Allow', Action: 's3:GetObject', Resource: 'arn:aws:s3:::all/*' }] } }],
+        }),
+        finds: ['Resource::arn:aws:s3:::all/*'],
+      })),
+      {
+        name: 'an unbound right in the policy of a group',
+        plant: policy('AWS::IAM::GroupPolicy', { Action: 's3:GetObject', Resource: 'arn:aws:s3:::all/*' }),
+        finds: ['Resource::arn:aws:s3:::all/*'],
+      },
       {
         name: 'a table of another region',
         plant: role(['dynamodb:GetItem'], [table('us-east-1')]),
@@ -135,6 +147,16 @@ export const rightsSuites: RuleSuite[] = [
   {
     rule: noWildcard,
     refuses: [
+      ...Object.entries({
+        'who uses TLS': { Bool: { 'aws:SecureTransport': 'true' } },
+        'of this account or of none': { StringEqualsIfExists: { 'aws:SourceAccount': WORKLOAD } },
+        'of any account': { StringLike: { 'aws:SourceAccount': '*' } },
+        'but one account': { StringNotEquals: { 'aws:SourceAccount': WORKLOAD } },
+      }).map(([name, Condition]) => ({
+        name: `everybody ${name}`,
+        plant: policy('AWS::SNS::TopicPolicy', { Principal: '*', Action: 'sns:Publish', Resource: 'x', Condition }),
+        finds: ['Everybody::x'],
+      })),
       {
         name: 'every action',
         plant: policy('AWS::IAM::ManagedPolicy', { Action: '*', Resource: table('eu-west-1') }),

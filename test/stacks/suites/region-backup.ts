@@ -91,6 +91,22 @@ export function regionBackupSuite(off: Synthesized, on: Synthesized): void {
     }
   })
 
+  it("rings on the region's topic when a job of its vault fails, and leads to the article", () => {
+    for (const { region, names, template } of cells) {
+      const { Properties } = theResource(template, 'AWS::CloudWatch::Alarm')
+      expect(Properties).toMatchObject({
+        AlarmName: names.alarm('backup-failed'),
+        AlarmDescription: expect.stringMatching(new RegExp(`^${region}: .*runbooks/alarms/backup-failed\\.md$`)),
+        AlarmActions: [`arn:aws:sns:${region}:${names.account}:${names.alarmTopic}`],
+        Threshold: 0,
+      })
+      const watched = Properties.Metrics.flatMap(({ MetricStat }: { MetricStat?: { Metric: unknown } }) => MetricStat?.Metric ?? [])
+      expect(watched).toHaveLength(4)
+      for (const metric of watched)
+        expect(metric).toMatchObject({ Namespace: 'AWS/Backup', Dimensions: [{ Name: 'BackupVaultName', Value: names.backupVault }] })
+    }
+  })
+
   it('leaves the data key to the stores alone where there are no backups', () => {
     for (const { region } of cells) expect(JSON.stringify(off.templates.get(stackNames(deployment).keys(region)))).not.toContain('backup.')
   })
