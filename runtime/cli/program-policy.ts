@@ -12,6 +12,7 @@ import { countOf, stateDirOption, wholeOf } from './program-values.ts'
 /** What the words after `aegis policy` come down to. */
 export interface PolicyActions {
   policyBuild(): Promise<ExitCode>
+  policyCheck(): Promise<ExitCode>
   policyTest(): Promise<ExitCode>
   policyPublish(options: PublishOptions): Promise<ExitCode>
   policyStatus(options: StatusOptions): Promise<ExitCode>
@@ -30,6 +31,10 @@ export function addPolicyCommands(program: Command, actions: PolicyActions, done
     .command('build')
     .description('compile the Rego and write module and schemas')
     .action(async () => done(await actions.policyBuild()))
+  policy
+    .command('check')
+    .description('faults in the documents of this clone')
+    .action(async () => done(await actions.policyCheck()))
   policy
     .command('test')
     .description('what a change of Rego must pass')

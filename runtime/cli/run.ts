@@ -83,6 +83,7 @@ const loadedActions: Actions = {
   preflight: async ({ environment, ...options }) =>
     (await import('./deploy/preflight.ts')).preflight({ deployment: await ownDeployment(environment, PINNED_FOLDER), ...options }, out),
   policyBuild: async () => (await import('./policy.ts')).policyBuild(out),
+  policyCheck: async () => (await import('./policy/check.ts')).policyCheck(out),
   policyTest: async () => (await import('./policy.ts')).policyTest(out),
   policyPublish: (options) => watched(async (around) => (await import('./policy/publish.ts')).policyPublish(options, around)),
   policyStatus: (options) => watched(async (around) => (await import('./policy/status.ts')).policyStatus(options, around)),

@@ -121,7 +121,8 @@ export function revisionOf(wasm: Uint8Array, { tools, agents, classes }: Pick<Do
   return sha256(`${fileHash('policy.wasm', wasm)} ${sha256(goEncoding(JSON.parse(documents)))}`).slice(0, 16)
 }
 
-function textsIn(dir: string): DocumentTexts {
+/** The YAML of a folder, by the paths of its files. @throws DocumentError where `tools.yaml` is not there */
+export function textsIn(dir: string): DocumentTexts {
   const folder = join(dir, 'agents')
   const agents = existsSync(folder) ? readdirSync(folder).filter((name) => /\.ya?ml$/.test(name)) : []
   return {

@@ -18,7 +18,7 @@ const note =
   }
 const actions = Object.fromEntries(
   [
-    ...['policyBuild', 'policyTest', 'policyPublish', 'policyStatus', 'policyOrder', 'policyRollback', 'policyRenew'],
+    ...['policyBuild', 'policyCheck', 'policyTest', 'policyPublish', 'policyStatus', 'policyOrder', 'policyRollback', 'policyRenew'],
     ...['policyDiff', 'policyReplay', 'policyHistory'],
     ...[
       'up',

@@ -67,7 +67,8 @@ async function askAgain(call: DemoCall, make: () => Promise<Made>, { patienceMs,
     const region = notAtHome.safeParse(made.body).data?.error.region
     const waits = !made.ok && 'region' in entrance && region === entrance.region && performance.now() - startedAt < patienceMs
     if (!waits) {
-      if (refusals > 0) say(`Row ${row}: ${whereOf(call, undefined)} could not serve its own tenant ${refusals} times, and was asked again.`)
+      if (refusals > 0)
+        say(`Row ${row}: ${whereOf(call, undefined)} could not serve its own tenant ${refusals} times, and was asked again.`)
       return made
     }
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))

@@ -79,7 +79,8 @@ function textOf(file: string): string {
   }
 }
 
-function near(path: string): string {
+/** A path as it is read from where the command runs. */
+export function near(path: string): string {
   const from = relative(process.cwd(), path)
   return from.startsWith('..') ? path : from
 }

@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { calculateJwkThumbprint, type JWK } from 'jose'
 import { sharedNames } from '../../../config/names.ts'
-import type { Deployment } from '../../../config/schema.ts'
+import { type Deployment, plannedRegions } from '../../../config/schema.ts'
 import { type Documents, loadDocuments } from '../../policy/documents.ts'
 import { checkTenants } from '../../policy/tenants.ts'
 import { type Site, sitesOf } from '../demo/sites.ts'
@@ -25,7 +25,7 @@ export function readDocuments(deployment: Deployment): { documents: Documents; d
   const { documentsDir: configured } = deployment
   const documentsDir = isAbsolute(configured) ? configured : join(repository, configured)
   const documents = loadDocuments(documentsDir)
-  const faults = checkTenants(documents.tenants, regionsByZone(deployment))
+  const faults = checkTenants(documents.tenants, plannedRegions(deployment))
   if (faults.length > 0) throw new UsageError(faults.map((fault) => `${join(configured, 'tenants.yaml')}: ${fault}`).join('\n'))
   return { documents, documentsDir }
 }
@@ -61,7 +61,7 @@ export async function ensureSites(
   const tools = sitesOf({
     tools: documents.tools,
     egress: documents.agents.flatMap(({ egress }) => egress),
-    zones: regionsByZone(deployment),
+    zones: plannedRegions(deployment),
     elsewhere: deployment.homeRegion,
   })
   const sites = [...tools, outside.hooks]
@@ -74,9 +74,4 @@ export async function ensureSites(
 
 export function ensureAssembly(layout: StateLayout, trustFile: string, documentsDir: string, signal: AbortSignal): Promise<Assembly> {
   return synthesize({ repository, cacheDir: layout.syntheses, trustFile, documentsDir, env: childEnvironment(), signal })
-}
-
-/** As they are planned: tools stand in zones where this deployment has no cell yet. */
-function regionsByZone({ plannedZones }: Deployment): Record<string, readonly string[]> {
-  return Object.fromEntries(Object.entries(plannedZones).map(([zone, { regions }]) => [zone, regions]))
 }
