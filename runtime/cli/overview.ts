@@ -26,13 +26,22 @@ export function overview({ file, layout }: Pick<Fabric, 'file' | 'layout'>, { se
     ]),
     '',
     'Try, in another terminal:',
-    '  npm run -s aegis -- demo            what the demo deployment promises, call by call',
-    `  npm run -s aegis -- call finance-agent stripe-payments.create_payment --json '{"amount":420000,"currency":"eur","recipient":"supplier-7"}'`,
+    ...toTry(Object.keys(file.demo_tokens)),
     '  npm run -s aegis -- approvals       what waits for a person; approve, kill, lift and promote: docs/operators.md',
     '  npm run drill -- region-loss        kills a region and measures how long clients notice',
     '',
     'Ctrl-C ends it. State stays; npm start -- --reset forgets it.',
   ].join('\n')
+}
+
+/** Documents of one's own have none of the demo's agents. */
+function toTry(agents: readonly string[]): string[] {
+  if (agents.includes('finance-agent'))
+    return [
+      '  npm run -s aegis -- demo            what the demo deployment promises, call by call',
+      `  npm run -s aegis -- call finance-agent stripe-payments.create_payment --json '{"amount":420000,"currency":"eur","recipient":"supplier-7"}'`,
+    ]
+  return [`  npm run -s aegis -- call ${agents[0] ?? '<agent>'} <tool.action> --json '{...}'`]
 }
 
 /** Columns as wide as their widest cell. */
