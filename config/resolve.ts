@@ -1,8 +1,8 @@
 import type { z } from 'zod'
+import { deployedZones, stageFaults } from './deployed-zones.ts'
 import { deploymentFaults, environmentFaults, replicaFaults } from './faults.ts'
 import { loadPinned, pinnedPath, withPinned } from './pinned.ts'
 import { type Deployment, deploymentSchema } from './schema.ts'
-import { deployedZones, stageFaults } from './stages.ts'
 
 /**
  * Turns what an adopter wrote in `deployment.ts` into a complete, checked deployment.

@@ -212,11 +212,6 @@ export function regionsOf(deployment: Deployment): { region: string; zone: strin
 }
 
 /** The region that answers for a zone while it is healthy. */
-/** Regions by zone as they are planned: tools and tenants may stand in zones where this deployment has no cell yet. */
-export function plannedRegions({ plannedZones }: Deployment): Record<string, readonly string[]> {
-  return Object.fromEntries(Object.entries(plannedZones).map(([zone, { regions }]) => [zone, regions]))
-}
-
 export function primaryOf(deployment: Deployment, zone: string): string {
   const found = deployment.zones[zone]
   const primary = found?.primary ?? found?.regions[0]

@@ -1,6 +1,6 @@
+import { plannedRegions } from '../../../config/deployed-zones.ts'
 import { deployment as input } from '../../../config/deployment.ts'
 import { resolveDeployment } from '../../../config/resolve.ts'
-import { plannedRegions } from '../../../config/schema.ts'
 import { agentIds } from '../../policy/agent-document.ts'
 import { lintFolder } from '../../policy/lint/lint-folder.ts'
 import { describeFault } from '../../policy/yaml-file.ts'

@@ -1,5 +1,5 @@
+import { asPlanned } from '../../../config/deployed-zones.ts'
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
-import { asPlanned } from '../../../config/stages.ts'
 import type { Profile } from '../profile.ts'
 import { ports } from './ports.ts'
 import { UsageError } from './usage-error.ts'

@@ -1,5 +1,5 @@
+import { asPlanned } from '../../../config/deployed-zones.ts'
 import { type Deployment, regionsOf } from '../../../config/schema.ts'
-import { asPlanned } from '../../../config/stages.ts'
 
 /** Somewhere on the map: a serving region, or the clients of a zone. */
 export interface Place {

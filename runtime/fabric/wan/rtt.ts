@@ -1,5 +1,5 @@
+import { asPlanned } from '../../../config/deployed-zones.ts'
 import { type Deployment, primaryOf } from '../../../config/schema.ts'
-import { asPlanned } from '../../../config/stages.ts'
 
 /**
  * Round-trip time between two places in milliseconds, symmetric. A place is an AWS region or, for its clients, a zone
