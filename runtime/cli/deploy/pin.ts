@@ -1,5 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative } from 'node:path'
+import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { CloudFormationClient, DescribeStackResourceCommand } from '@aws-sdk/client-cloudformation'
 import { KMSClient } from '@aws-sdk/client-kms'
@@ -14,6 +13,7 @@ import { type Access, openAccess } from './access.ts'
 import { nameServersOf, replicasOf } from './look.ts'
 import { mergeTrust, zoneRefusal } from './pins.ts'
 import { refuseUnready } from './preflight.ts'
+import { putJson } from './put-json.ts'
 
 export interface PinOptions {
   deployment: Deployment
@@ -70,11 +70,11 @@ export async function pin(options: PinOptions, out: (line: string) => void): Pro
     const path = `${configFolder}/trust/${deployment.environment}.json`
     for (const kid of trust.added) out(`a key that gateways will believe: ${kid}`)
     for (const kid of trust.dropped) out(`NO LONGER BELIEVED: ${kid}`)
-    if (writeJson(path, { keys: trust.keys })) written.push(path)
+    if (putJson(path, { keys: trust.keys })) written.push(path)
   }
   if (Object.keys(pinned).length > 0) {
     const path = pinnedPath(`${configFolder}/pinned`, deployment.environment)
-    if (writeJson(path, pinned)) written.push(path)
+    if (putJson(path, pinned)) written.push(path)
     if (zone !== undefined) out(`hosted zone of ${deployment.domain}: ${zone.id}; let its parent zone name ${zone.nameServers.join(', ')}`)
     if (pinned.deployedReplicas !== undefined) out(`the global table is in ${pinned.deployedReplicas.join(', ')}`)
   }
@@ -148,14 +148,4 @@ function pinnedOf(
     ...(controlZone !== undefined && { controlZone: { hostedZoneId: controlZone.id, nameServers: [...controlZone.nameServers].sort() } }),
     ...(replicas !== undefined && { deployedReplicas: replicas }),
   }
-}
-
-/** @returns whether the file has changed. Written aside and then put in its place, so that no synth reads half of it. */
-function writeJson(path: string, value: object): boolean {
-  const text = `${JSON.stringify(value, null, 2)}\n`
-  if (existsSync(path) && readFileSync(path, 'utf8') === text) return false
-  mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(`${path}.new`, text)
-  renameSync(`${path}.new`, path)
-  return true
 }
