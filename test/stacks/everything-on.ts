@@ -1,5 +1,5 @@
 import type { DeploymentInput } from '../../config/schema.ts'
-import { CONTROL_ZONE, ONE_REGION } from './synthesized.ts'
+import { CONTROL_ZONE } from './synthesized.ts'
 
 /** Every option of docs/options.md switched on. A test compares the keys with the page. */
 export const EVERYTHING_ON: Partial<DeploymentInput> = {
@@ -10,11 +10,12 @@ export const EVERYTHING_ON: Partial<DeploymentInput> = {
   edge: { webAclArn: 'arn:aws:wafv2:us-east-1:222222222222:global/webacl/edge/11111111-2222-4333-8444-555555555555' },
 }
 
-/** What else config can say that makes other templates, all of it at once in one region. */
-export const OTHERWISE: Partial<DeploymentInput> = {
-  ...ONE_REGION,
+/** The same with what else config can say that makes other templates, in the one zone that it takes. */
+export const EVERYTHING_SAID: Partial<DeploymentInput> = {
+  ...EVERYTHING_ON,
+  zones: { eu: { regions: ['eu-west-1', 'eu-central-1'], standby: 'eu-central-1' } },
   azCount: 3,
-  controlPlane: { egressHosts: ['keys.example.net'] },
+  controlPlane: { standbyRegion: 'eu-central-1', runsIn: 'standby', term: 2, egressHosts: ['keys.example.net'] },
   egressHosts: ['hooks.example.net'],
   notify: { secretName: 'company/aegis-notify', topics: ['approvals'] },
   gateway: { peakCallsPerSecond: { global: 1000 } },

@@ -1,9 +1,13 @@
 import { readFileSync, rmSync } from 'node:fs'
+import { CfnBucket } from 'aws-cdk-lib/aws-s3'
+import { Stack } from 'aws-cdk-lib/core'
 import { loadPrices } from '../../config/prices.ts'
 import { readTopology } from '../../runtime/fabric/topology/read.ts'
 import { assumed } from '../../scripts/cost-assumptions.ts'
 import { estimate } from '../../scripts/cost-estimate.ts'
-import { EVERYTHING_ON, OTHERWISE } from './everything-on.ts'
+import { cdkContext } from '../support/cdk-context.ts'
+import { smallApp } from '../support/small-app.ts'
+import { EVERYTHING_ON, EVERYTHING_SAID } from './everything-on.ts'
 import { breakGlassSuite } from './suites/break-glass.ts'
 import { edgeSuite } from './suites/edge.ts'
 import { findingsIn, nagSuite } from './suites/nag.ts'
@@ -14,7 +18,7 @@ import { buildApp, synthesize } from './synthesized.ts'
 
 // Two apps for every suite: as it comes, and with everything on that docs/options.md names.
 const off = synthesize()
-const on = synthesize(EVERYTHING_ON, { judged: true })
+const on = synthesize(EVERYTHING_ON)
 
 describe('what can be switched on', () => {
   it('is off as it comes, and changes no stack that is not about it', () => {
@@ -63,8 +67,14 @@ describe('region switch', () => regionSwitchSuite(off, on))
 describe('edge', () => edgeSuite(off, on))
 describe('cdk-nag with everything on', () => nagSuite(on, EVERYTHING_ON))
 
-describe('what config can say otherwise', () => {
+describe('all that config can say', () => {
   it('breaks no rule of CloudFormation or of the nag packs', () => {
-    expect(findingsIn(synthesize(OTHERWISE, { judged: true })).open).toEqual([])
+    expect(findingsIn(synthesize(EVERYTHING_SAID, { judged: true })).open).toEqual([])
   }, 60_000)
+
+  it('would be refused by the rules of CloudFormation for a property that its type does not have', () => {
+    const app = smallApp({ context: cdkContext(), builtinCloudFormationValidation: true })
+    new CfnBucket(new Stack(app, 'planted'), 'Bucket').addPropertyOverride('Planted', true)
+    expect(() => app.synth()).toThrow(/Planted/)
+  })
 })

@@ -26,7 +26,7 @@ import { zoneSuite } from './suites/zone.ts'
 import { ONE_REGION, synthesize, synthesizeOwn } from './synthesized.ts'
 
 // One synthesized app for every suite: synthesizing takes seconds, and jest shares nothing between files.
-const synthesized = synthesize({}, { judged: true })
+const synthesized = synthesize()
 const notifying = synthesize({ ...ONE_REGION, notify: { secretName: 'company/aegis-notify', topics: ['approvals'] } })
 
 describe('the whole app', () => appSuite(synthesized))

@@ -39,8 +39,9 @@ export interface Synthesized {
 }
 
 /**
- * `judged`: whether CDK's own rules of CloudFormation judge the templates, as they do in every `cdk synth`; one that is broken throws. They and the nag
- * packs take most of the time of a synth, so they judge the few apps that have everything in them (suites/nag.ts), and not each variant. Default: no.
+ * `judged`: whether CDK's own rules of CloudFormation judge the templates, as they do in every `cdk synth`; one that is broken throws. They take ten
+ * times as long as the synth itself, so two apps are judged: the default one (test/bin), and one that has everything else in it (options.test.ts).
+ * Nag packs judge whom they are asked to (suites/nag.ts). Default: no.
  */
 export type SynthesisOptions = Partial<AegisAppOptions> & { judged?: boolean }
 

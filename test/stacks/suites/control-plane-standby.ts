@@ -50,7 +50,7 @@ export function controlPlaneStandbySuite({ app, deployment, templates }: Synthes
       controlPlane: { standbyRegion: STANDBY, runsIn: 'standby', term: 2 } as const,
       environments: { prod: { accounts: { control, workload: deployment.accounts.workload }, controlZone } },
     }
-    const moved = synthesize(changed, { judged: true })
+    const moved = synthesize(changed)
     const standby = moved.templates.get(stacks.controlPlaneStandby)
     const home = moved.templates.get(stacks.controlPlane)
 
