@@ -2,11 +2,12 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, 
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import { App, AssetStaging, IgnoreStrategy, Stack } from 'aws-cdk-lib/core'
+import { AssetStaging, IgnoreStrategy, Stack } from 'aws-cdk-lib/core'
 import { SPOOL_DIR } from '../lib/constructs/gateway-environment.ts'
 import { allowed, IMAGES, imageAsset } from '../lib/constructs/images.ts'
 import { readLock } from '../scripts/tools.ts'
 import { importsFrom } from './support/imports-from.ts'
+import { smallApp } from './support/small-app.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const read = (file: string) => readFileSync(join(ROOT, file), 'utf8')
@@ -120,7 +121,7 @@ test('the control plane carries the documents of config in place of the demo', (
       mkdirSync(join(root, folder))
       writeFileSync(join(root, folder, 'tools.yaml'), folder)
     }
-    const app = new App({ outdir, analyticsReporting: false })
+    const app = smallApp({ outdir })
     imageAsset(new Stack(app, 'Stack'), 'control-plane', { root, documentsDir: 'ours' })
     const [image] = Object.values<{ source: { directory: string; dockerBuildArgs: object } }>(
       JSON.parse(readFileSync(join(app.synth().directory, 'Stack.assets.json'), 'utf8')).dockerImages,
@@ -152,8 +153,7 @@ describe('the documents that the control plane carries', () => {
   afterEach(() => rmSync(outdir, { recursive: true, force: true }))
   afterAll(() => rmSync(root, { recursive: true, force: true }))
 
-  const carrying = (documentsDir: string) =>
-    imageAsset(new Stack(new App({ outdir, analyticsReporting: false })), 'control-plane', { root, documentsDir })
+  const carrying = (documentsDir: string) => imageAsset(new Stack(smallApp({ outdir })), 'control-plane', { root, documentsDir })
 
   test('are none of the files that begin with a dot', () => {
     const staged = join(outdir, `asset.${carrying('ours').assetHash}`, 'ours')
@@ -230,7 +230,7 @@ describe('the fingerprint of an image', () => {
     AssetStaging.clearAssetHashCache()
     const outdir = mkdtempSync(join(tmpdir(), 'aegis-image-out-'))
     try {
-      return imageAsset(new Stack(new App({ outdir, analyticsReporting: false })), 'gateway', { root }).assetHash
+      return imageAsset(new Stack(smallApp({ outdir })), 'gateway', { root }).assetHash
     } finally {
       rmSync(outdir, { recursive: true, force: true })
     }
