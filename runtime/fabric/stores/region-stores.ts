@@ -98,7 +98,7 @@ async function closeAll(closers: (() => unknown)[]): Promise<void> {
 async function openTables(config: StoresConfig, closers: (() => unknown)[]) {
   const [{ tableService }, { keyLocks }, { checkShape, isGlobal }] = await Promise.all([
     import('./tables/tables.ts'),
-    import('./tables/locks.ts'),
+    import('./locks.ts'),
     import('./tables/shape.ts'),
   ])
   for (const table of config.tables) checkShape(table, config.region)

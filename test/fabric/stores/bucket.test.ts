@@ -127,6 +127,32 @@ test('lists by prefix, in order, page by page', async () => {
   expect((await client.send(new ListObjectsV2Command({ Bucket, Prefix: 'c' }))).Contents?.[0]?.Key).toBe('c&<')
 })
 
+test('a listing reads no file again, and knows what was put since, and before it, and meanwhile', async () => {
+  const dir = join(dataDir, 'listed')
+  const options = { contentType: 'text/plain', metadata: {}, onlyIfAbsent: false }
+  const before = await openObjects(dir, () => 1)
+  for (let n = 0; n < 20; n++) await before.put(`old/${n}`, Buffer.from('old'), options)
+  const objects = await openObjects(dir, () => 2)
+  const [first] = await Promise.all([objects.list('old/'), objects.put('old/7', Buffer.from('newer'), options)])
+  expect(first).toHaveLength(20)
+  for (const name of await readdir(dir)) await writeFile(join(dir, name), 'no object')
+  const second = await objects.list('old/')
+  expect(second.map(({ key, bytes }) => [key, bytes])).toEqual(
+    Array.from({ length: 20 }, (_, n) => [`old/${n}`, n === 7 ? 5 : 3]).sort(([a], [b]) => (String(a) < String(b) ? -1 : 1)),
+  )
+  await objects.put('old/new', Buffer.from('x'), options)
+  expect(await objects.list('old/n')).toMatchObject([{ key: 'old/new', lastModifiedMs: 2 }])
+})
+
+test('of many writers of one key, the listing shows the one whose content is there', async () => {
+  const objects = await openObjects(join(dataDir, 'writers'), Date.now)
+  await objects.list('')
+  const options = { contentType: 'text/plain', metadata: {}, onlyIfAbsent: false }
+  await Promise.all(Array.from({ length: 24 }, (_, n) => objects.put('k', Buffer.from('x'.repeat(n)), options)))
+  const [listed] = await objects.list('k')
+  expect(listed?.md5).toBe((await objects.get('k'))?.meta.md5)
+})
+
 test('has its objects again after a restart, and no torn ones', async () => {
   await client.send(new PutObjectCommand({ Bucket, Key: 'k', Body: 'kept' }))
   await writeFile(join(dataDir, 'buckets', Bucket, 'torn.tmp'), 'half an obj')

@@ -1,11 +1,11 @@
 import { expect, test } from '@jest/globals'
 import fc from 'fast-check'
+import { keyLocks } from '../../../runtime/fabric/stores/locks.ts'
 import type { Message, Transport } from '../../../runtime/fabric/stores/replication/messages.ts'
 import { RefusedMessage, type Replicator, startReplicator } from '../../../runtime/fabric/stores/replication/replicator.ts'
 import { compareVersions, type Version } from '../../../runtime/fabric/stores/replication/version.ts'
 import { dynaliteEngine } from '../../../runtime/fabric/stores/tables/dynalite-engine.ts'
 import type { TableEngine } from '../../../runtime/fabric/stores/tables/engine.ts'
-import { keyLocks } from '../../../runtime/fabric/stores/tables/locks.ts'
 import { tableService } from '../../../runtime/fabric/stores/tables/tables.ts'
 import { eventually, REGIONS, table } from './support.ts'
 

@@ -3,6 +3,7 @@ import { link, mkdir, open, readdir, readFile, rename, rm, unlink } from 'node:f
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { z } from 'zod'
+import { keyLocks } from '../locks.ts'
 
 /** What a bucket remembers of an object. */
 export interface ObjectMeta {
@@ -41,12 +42,26 @@ export interface PutOptions {
 
 /**
  * Keeps objects in a folder. A file is one line of JSON (the metadata) and then the content, so that both change in
- * one rename; its name is the SHA-256 of the key, so that no key, however it is spelled, leaves the folder.
+ * one rename; its name is the SHA-256 of the key, so that no key, however it is spelled, leaves the folder. What is there is read once, for the
+ * first listing: if each read every file, it would take longer with every object that a fabric ever kept.
  */
 export async function openObjects(dir: string, now: () => number): Promise<Objects> {
   await mkdir(dir, { recursive: true })
   for (const name of await readdir(dir)) if (name.endsWith('.tmp')) await rm(join(dir, name))
   const pathOf = (key: string) => join(dir, createHash('sha256').update(key).digest('hex'))
+  // Of two writers of one key, the one that is listed is the one whose file it is.
+  const alone = keyLocks()
+  const metas = new Map<string, ObjectMeta>()
+  let indexed: Promise<void> | undefined
+  const index = async () => {
+    for (const name of await readdir(dir)) {
+      const file = name.endsWith('.tmp') ? undefined : await readIfThere(join(dir, name))
+      if (file === undefined) continue
+      const { meta } = parseFile(file)
+      // What was put meanwhile is newer.
+      if (!metas.has(meta.key)) metas.set(meta.key, meta)
+    }
+  }
 
   return {
     async get(key) {
@@ -67,18 +82,21 @@ export async function openObjects(dir: string, now: () => number): Promise<Objec
         metadata,
         lastModifiedMs: now(),
       }
-      const stored = await writeWhole(pathOf(key), Buffer.concat([Buffer.from(`${JSON.stringify(meta)}\n`), body]), onlyIfAbsent)
-      return stored ? meta : 'taken'
+      const content = Buffer.concat([Buffer.from(`${JSON.stringify(meta)}\n`), body])
+      return alone([key], async () => {
+        if (!(await writeWhole(pathOf(key), content, onlyIfAbsent))) return 'taken'
+        metas.set(key, meta)
+        return meta
+      })
     },
     async list(prefix) {
-      const metas: ObjectMeta[] = []
-      for (const name of await readdir(dir)) {
-        const file = name.endsWith('.tmp') ? undefined : await readIfThere(join(dir, name))
-        if (file === undefined) continue
-        const { meta } = parseFile(file)
-        if (meta.key.startsWith(prefix)) metas.push(meta)
-      }
-      return metas.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
+      indexed ??= index().catch((error) => {
+        indexed = undefined
+        throw error
+      })
+      await indexed
+      const listed = [...metas.values()].filter(({ key }) => key.startsWith(prefix))
+      return listed.sort((a, b) => Buffer.compare(Buffer.from(a.key), Buffer.from(b.key)))
     },
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { lockName, type WithLocks } from '../locks.ts'
 import type { Change, TableEngine } from '../tables/engine.ts'
-import { lockName, type WithLocks } from '../tables/locks.ts'
 import { type Item, isGlobal, keyOf, keyText, type TableShape } from '../tables/shape.ts'
 import { type Link, type LinkStats, startLink } from './link.ts'
 import type { Answer, Message, Transport } from './messages.ts'

@@ -1,7 +1,7 @@
+import { keyLocks, lockName, type WithLocks } from '../locks.ts'
 import type { Replicator } from '../replication/replicator.ts'
 import type { Reply } from '../reply.ts'
 import type { ReadOperation, TableEngine, WriteOperation } from './engine.ts'
-import { keyLocks, lockName, type WithLocks } from './locks.ts'
 import { type Item, isGlobal, keyOf, type TableShape } from './shape.ts'
 import { writtenKeys } from './written-keys.ts'
 
