@@ -2,7 +2,7 @@ import type { Plane } from './plane.ts'
 
 export interface LoopsOptions {
   log: (event: object) => void
-  /** Between two looks while a rollout is under way, and otherwise. */
+  /** Between two looks at the regions that the stage of a rollout waits for, and otherwise. */
   busyMs?: number
   idleMs?: number
   /** Between two looks at what other processes have written, and at keys of regions that have not shown all of them. */
@@ -45,17 +45,25 @@ export function startLoops(
         plane.sample()
         await plane.engine.collectReplays()
         // A region that is told at once needs no wait for its own next look.
-        if (await plane.engine.stepRollout()) void plane.couriers.round()
+        if (await plane.engine.stepRollout()) void plane.couriers.tell()
       }),
       () => (busy() ? busyMs : idleMs),
     ),
-    ...plane.couriers.status().map(({ region }) =>
-      loop(
-        () => plane.couriers.bring(region),
-        () => (busy() ? busyMs : idleMs),
-      ),
-    ),
+    ...plane.couriers.status().map(({ region }) => visits(region)),
   ]
+
+  /** Where nobody is waited for, a rollout is no reason to ask more often: what changes for a region, it is told at once. */
+  function visits(region: string) {
+    let lastMs = Number.NEGATIVE_INFINITY
+    return loop(
+      async () => {
+        if (busy() && !plane.awaits(region) && performance.now() - lastMs < idleMs) return
+        lastMs = performance.now()
+        await plane.couriers.bring(region)
+      },
+      () => (busy() ? busyMs : idleMs),
+    )
+  }
 
   function loop(work: () => Promise<unknown>, pauseMs: () => number) {
     let timer: NodeJS.Timeout | undefined

@@ -12,7 +12,7 @@ import { lastKnown, type PublicSigner } from './last-known.ts'
 import { createPublishing, type Publishing, renewedState } from './publishing.ts'
 import { createReleases, type Releases } from './releases.ts'
 import { type Counts, countsOf, since } from './rollout/counts.ts'
-import { countsByRegion, type RolloutSettings } from './rollout/step.ts'
+import { awaits, countsByRegion, type RolloutSettings } from './rollout/step.ts'
 import { targetIn } from './rollout/targets.ts'
 import type { View } from './rollout/view.ts'
 import { regionKeys } from './standing.ts'
@@ -65,6 +65,8 @@ export interface Plane {
   engine: Engine
   couriers: Couriers
   view(): View
+  /** Whether a rollout is under way whose stage is about this region's gateways. */
+  awaits(region: string): boolean
   replays: Map<string, Map<string, ReplayResult>>
   /** Reads where the store and the regions stand. @throws StoreDamagedError */
   open(): Promise<void>
@@ -166,6 +168,10 @@ export function createPlane(options: PlaneOptions): Plane {
     },
     refreshKeys: keys.refresh,
     standing: engine.standing,
+    awaits(region) {
+      const { rollout } = kernel.state()
+      return rollout !== null && awaits(rollout, region)
+    },
     sample: () => lately.sample(kernel.state().active?.revision),
     async settle() {
       await keys.refresh()

@@ -40,6 +40,8 @@ export interface CouriersOptions {
 export interface Couriers {
   /** One round to every region. Settles when each has confirmed or failed. */
   round(): Promise<void>
+  /** One round to each region that is to have something else than it has confirmed. */
+  tell(): Promise<void>
   /** One round to one region, begun after this call. */
   bring(region: string): Promise<void>
   /** Regions whose directory has been read by now. */
@@ -82,6 +84,7 @@ export function couriers({ cells, ring, term, storeName, clock, memory, targetOf
     let reports: readonly FleetReport[] = []
     let heardAt = clock.monotonic()
     let held = { since: clock.monotonic(), keys: new Set<string>() }
+    let confirmed: Target | undefined
     let [learnt, admitted, superseded, failing] = [false, false, false, false]
     let underway: Promise<void> | undefined
     let queued: Promise<void> | undefined
@@ -123,6 +126,7 @@ export function couriers({ cells, ring, term, storeName, clock, memory, targetOf
       if (clock.monotonic() - held.since > HELD_MS) held = { since: clock.monotonic(), keys: new Set() }
       await deliver(cell, target, { term, store: storeName, ring, nowMs: clock.now(), held: held.keys, bytesOf })
       superseded = false
+      confirmed = target
       const { bundle, directory } = target
       const known = status.bundleDigest === bundle.digest && status.directoryDigest === directory.digest
       if (!known || status.error !== null) log({ event: 'confirmed', region, seq: bundle.seq, directory_seq: directory.seq })
@@ -134,6 +138,7 @@ export function couriers({ cells, ring, term, storeName, clock, memory, targetOf
     }
     const failed = (error: unknown) => {
       failing = true
+      confirmed = undefined
       const before = superseded
       superseded = error instanceof SupersededError
       if (superseded ? !before : status.error === null)
@@ -161,6 +166,7 @@ export function couriers({ cells, ring, term, storeName, clock, memory, targetOf
     }
     return {
       bring,
+      isBehind: () => !isDeepStrictEqual(targetOf(cell), confirmed),
       status: () => status,
       reports: () => reports,
       superseded: () => superseded,
@@ -175,6 +181,7 @@ export function couriers({ cells, ring, term, storeName, clock, memory, targetOf
 
   return {
     round: async () => void (await Promise.all([...rounds.values()].map((one) => one.bring()))),
+    tell: async () => void (await Promise.all([...rounds.values()].filter((one) => one.isBehind()).map((one) => one.bring()))),
     bring: async (region) => rounds.get(region)?.bring(),
     status: () => [...rounds.values()].map((one) => one.status()),
     reports: (region) => rounds.get(region)?.reports() ?? [],

@@ -189,7 +189,13 @@ function ended(rollout: Rollout, state: 'aborted' | 'completed', why: string | n
   return { rollout: { ...rollout, state, why, endedAtMs: nowMs }, event: { kind: state, text } }
 }
 
-function isAsked({ region }: RegionView, rollout: Rollout, stage: Stage): boolean {
+/** Whether the stage under way is about this region's gateways. */
+export function awaits(rollout: Rollout, region: string): boolean {
+  const stage = stageOf(rollout)
+  return stage !== undefined && rollout.endedAtMs === null && isAsked({ region }, rollout, stage)
+}
+
+function isAsked({ region }: Pick<RegionView, 'region'>, rollout: Rollout, stage: Stage): boolean {
   if (stage.kind === 'canary') return region === stage.region
   if (stage.kind === 'regions') return stage.regions.includes(region)
   return stage.kind === 'shadow' && !rollout.silent.includes(region)
