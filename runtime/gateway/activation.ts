@@ -1,7 +1,7 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import type { Clock, ObjectStore } from '../model/ports.ts'
 import type { TrustRoot } from '../policy/trust.ts'
-import type { HighWater } from '../state/high-water.ts'
+import type { Floors, HighWater } from '../state/high-water.ts'
 import type { LastGoodStore } from '../state/last-good.ts'
 import { type Pointer, type RegionPointers, readPointers } from '../state/pointers.ts'
 import type { ActivePolicy } from './active-policy.ts'
@@ -9,7 +9,7 @@ import { repeat } from './region/repeat.ts'
 import { bundleShelf } from './revisions/bundle-shelf.ts'
 import { type CandidateEvent, type CandidateStatus, candidateKeeper, type LiveCandidate } from './revisions/candidate.ts'
 import { type Refusal, refusalOf } from './revisions/fetched.ts'
-import { type Floors, type InForce, type Names, readied } from './revisions/stable.ts'
+import { type InForce, type Names, readied } from './revisions/stable.ts'
 
 export interface ActivationOptions {
   zone: string
@@ -92,7 +92,7 @@ export function activation(options: ActivationOptions): Activation {
 
   const look = async () => {
     asked = { ...asked, askedAtMs: clock.now() }
-    const [floors, told] = await Promise.allSettled([readFloors(highWater), options.pointers()])
+    const [floors, told] = await Promise.allSettled([highWater.read(), options.pointers()])
     for (const { reason } of [floors, told].filter((answer) => answer.status === 'rejected'))
       log({ event: 'state_unreachable', detail: String(reason) })
     if (floors.status === 'rejected') return
@@ -223,11 +223,6 @@ export function activation(options: ActivationOptions): Activation {
       }
     },
   }
-}
-
-async function readFloors(highWater: HighWater): Promise<Floors> {
-  const [bundle, directory] = await Promise.all([highWater.read('bundle'), highWater.read('directory')])
-  return { bundle, directory }
 }
 
 const nameOf = ({ bundleDigest, directoryDigest }: Names) => `${bundleDigest} ${directoryDigest}`

@@ -10,19 +10,18 @@ afterAll(() => tables.close())
 
 test('starts at zero, rises, stays where it is, and never falls', async () => {
   const mark = regionalHighWater(tables.client, 'state')
-  expect(await mark.read('bundle')).toBe(0)
+  expect(await mark.read()).toEqual({ bundle: 0, directory: 0 })
   expect(await mark.raise('bundle', 5)).toBe(true)
   expect(await mark.raise('bundle', 5)).toBe(true)
   expect(await mark.raise('bundle', 4)).toBe(false)
-  expect(await mark.read('bundle')).toBe(5)
-  expect(await mark.read('directory')).toBe(0)
+  expect(await mark.read()).toEqual({ bundle: 5, directory: 0 })
 })
 
 test('ends at the highest of many processes that race', async () => {
   const mark = regionalHighWater(tables.client, 'state')
   const order = Array.from({ length: 30 }, (_, i) => ((i * 7) % 30) + 1)
   await Promise.all(order.map((seq) => mark.raise('directory', seq)))
-  expect(await mark.read('directory')).toBe(30)
+  expect((await mark.read()).directory).toBe(30)
 })
 
 test('refuses to read a mark that is no sequence number', async () => {
@@ -35,9 +34,9 @@ test('refuses to read a mark that is no sequence number', async () => {
       ExpressionAttributeValues: { ':bad': { N: '-1' } },
     }),
   )
-  await expect(mark.read('bundle')).rejects.toThrow('not a sequence number')
+  await expect(mark.read()).rejects.toThrow('not a sequence number')
 })
 
 test('refuses to answer when the table does not', async () => {
-  await expect(regionalHighWater(tables.client, 'no-such-table').read('bundle')).rejects.toThrow()
+  await expect(regionalHighWater(tables.client, 'no-such-table').read()).rejects.toThrow()
 })

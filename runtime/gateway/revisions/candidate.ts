@@ -135,9 +135,9 @@ export function candidateKeeper({ shelf, clock, log, changed }: CandidateOptions
       const isAnother = named !== undefined && (named.bundleDigest !== next?.bundleDigest || named.rollout !== next.rollout)
       if (next === undefined || next.withdrawn || isAnother) forget()
       if (next === undefined || next.withdrawn) return
-      const isNew = named === undefined
+      const isOfInterest = named === undefined || named.sharePercent !== next.sharePercent || named.compare !== next.compare
       named = next
-      if (isNew) changed()
+      if (isOfInterest) changed()
       if (isInForce()) {
         bundle = inForce?.loaded
         live = refused = undefined

@@ -15,7 +15,7 @@ export interface FleetReporterOptions {
   compose: () => FleetReport
   log: (event: { event: 'fleet_unreachable'; detail: string }) => void
   idleMs?: number
-  /** While a candidate is named, since a rollout watches what it does. */
+  /** While a candidate decides or is compared, since a rollout watches what it does. One that is only made ready is told of when it is. */
   rolloutMs?: number
 }
 
@@ -34,7 +34,9 @@ export function fleetReporter({ fleet, compose, log, idleMs = IDLE_MS, rolloutMs
   const say = async (): Promise<number> => {
     try {
       const report = compose()
-      const waitMs = report.aegis.candidate === null ? idleMs : rolloutMs
+      const { candidate } = report.aegis
+      const watched = candidate !== null && (candidate.share_percent > 0 || candidate.compare)
+      const waitMs = watched ? rolloutMs : idleMs
       await fleet.write(report)
       unheard = false
       return waitMs

@@ -2,7 +2,7 @@ import type { Clock, ObjectStore } from '../../model/ports.ts'
 import { checkTenantsOf } from '../../policy/bundle-scope.ts'
 import { type Directory, verifyDirectory } from '../../policy/directory.ts'
 import { checkScope, TrustError, type TrustRoot } from '../../policy/trust.ts'
-import type { HighWater } from '../../state/high-water.ts'
+import type { Floors, HighWater } from '../../state/high-water.ts'
 import { directoryKey } from '../../state/pointers.ts'
 import { type ActivePolicy, activePolicyOf } from '../active-policy.ts'
 import type { BundleShelf, LoadedBundle } from './bundle-shelf.ts'
@@ -12,12 +12,6 @@ import { fetched, Unreachable } from './fetched.ts'
 export interface Names {
   bundleDigest: string
   directoryDigest: string
-}
-
-/** The region's high-water marks. */
-export interface Floors {
-  bundle: number
-  directory: number
 }
 
 /** A bundle and a directory that were verified and fit each other. */

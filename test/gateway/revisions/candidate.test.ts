@@ -51,15 +51,18 @@ test('loads a candidate beside what is in force, with the same directory, and ra
   expect(policies.status().candidate).toMatchObject({ loaded: true, refusal: undefined })
 })
 
-test('takes in a new share at the next look, without loading again', async () => {
+test('takes in a new share at the next look, without loading again, and says so once', async () => {
   const { policies, offer, state } = await serving()
   const named = await offer(next())
   await policies.poll()
   const loaded = policies.candidate()?.policy
   const fetches = state.fetches.length
+  const said = state.changes
   state.candidate = { ...named, sharePercent: 50, compare: true }
   await policies.poll()
   expect(policies.candidate()).toMatchObject({ sharePercent: 50, compare: true })
+  await policies.poll()
+  expect(state.changes).toBe(said + 1)
   expect(policies.candidate()?.policy).toBe(loaded)
   expect(state.fetches).toHaveLength(fetches)
 })

@@ -77,7 +77,11 @@ describe('a report', () => {
 function reporting() {
   const written: FleetReport[] = []
   const logged: object[] = []
-  const state = { fail: false, hold: undefined as Promise<void> | undefined, candidate: false }
+  const state = {
+    fail: false,
+    hold: undefined as Promise<void> | undefined,
+    candidate: null as { share_percent: number; compare: boolean } | null,
+  }
   const reporter = fleetReporter({
     fleet: {
       async write(report) {
@@ -86,7 +90,7 @@ function reporting() {
         if (state.fail) throw new Error('the table is away')
       },
     },
-    compose: () => ({ aegis: { candidate: state.candidate ? {} : null } }) as FleetReport,
+    compose: () => ({ aegis: { candidate: state.candidate } }) as FleetReport,
     log: (event) => logged.push(event),
     idleMs: 600_000,
     rolloutMs: 5,
@@ -110,10 +114,25 @@ describe('the reporter', () => {
     expect(written).toHaveLength(2)
   })
 
-  test('speaks often while a candidate is named', async () => {
+  test.each([
+    { share_percent: 1, compare: false },
+    { share_percent: 0, compare: true },
+  ])('speaks often while a candidate decides or is compared: %j', async (candidate) => {
     const { reporter, written, state } = reporting()
-    state.candidate = true
+    state.candidate = candidate
     const stop = reporter.start()
+    await eventually('five reports', () => written.length >= 5)
+    await stop()
+  })
+
+  test('speaks no oftener of a candidate that is only made ready, and at once when it changes', async () => {
+    const { reporter, written, state } = reporting()
+    state.candidate = { share_percent: 0, compare: false }
+    const stop = reporter.start()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    expect(written).toHaveLength(1)
+    state.candidate = { share_percent: 50, compare: true }
+    reporter.changed()
     await eventually('five reports', () => written.length >= 5)
     await stop()
   })

@@ -29,7 +29,7 @@ export function testRegion(trust: TestTrust) {
     aheadMs: 0,
   }
   const highWater: HighWater = {
-    read: async (mark) => marks[mark],
+    read: async () => ({ ...marks }),
     raise: async (mark, seq) => {
       if (seq < marks[mark]) return false
       marks[mark] = seq
