@@ -1,6 +1,6 @@
 import { cpus } from 'node:os'
 import { Agent, request } from 'undici'
-import { callGateway, type RunningFabric } from '../../runtime/cli/fabric-client.ts'
+import type { RunningFabric } from '../../runtime/cli/fabric-client.ts'
 import { sourcesWithLimit } from '../control-plane/test-plane.ts'
 import { startChildFabric } from '../fabric/enforcement/child-fabric.ts'
 import { planeStatus, publishSources, rolloutEnd } from '../support/running-plane.ts'
@@ -15,9 +15,10 @@ const [OLD, NEW] = [500_000, 800_000]
 const TELLING = 700_000
 /** Calls a second in each region: well below saturation on two cores, so that latency is that of a call and not of a queue. */
 const RATE = 100
-const BEFORE_MS = 4000
+const BEFORE_MS = 7000
+/** Connections and code that a pause let go cold are no part of the comparison. */
+const WARM_UP_MS = 500
 const AFTER_MS = 1000
-const PROBE_MS = 25
 
 interface Sample {
   atMs: number
@@ -25,14 +26,17 @@ interface Sample {
   ok: boolean
 }
 
+/** When each revision first decided a call in a region, on the monotonic clock. */
+type FirstSeen = Map<string, number>
+
 interface Round {
-  /** Until the last region of the zone decided by the new limit, from the first request of the publisher on. */
+  /** Until the last region of the zone decided by the new revision, from the first request of the publisher on. */
   reachedMs: number
   endedMs: number
   failed: number
-  calls: number
-  beforeP99Ms: number
-  duringP99Ms: number
+  /** Milliseconds that each call took. */
+  before: number[]
+  during: number[]
 }
 
 /** Publishes one limit and the other in turn, under a steady load, and compares the seconds before with those of the rollout. */
@@ -53,90 +57,84 @@ export async function benchPublish(options: BenchOptions): Promise<void> {
 
 async function oneRound(fabric: RunningFabric, limit: number): Promise<Round> {
   await settled(fabric)
-  const samples: Sample[] = []
-  const loads = REGIONS.map((region) => load(fabric, region, samples))
-  // Asked all the while, so that the seconds before carry the same calls as the rollout.
-  const probes = REGIONS.map((region) => probe(fabric, region, limit === NEW ? 'allow' : 'approval_needed'))
+  const loads = REGIONS.map((region) => load(fabric, region))
   await sleep(BEFORE_MS)
   const fromMs = performance.now()
-  const publishing = publishSources(fabric, sourcesWithLimit(limit)).then((revision) => rolloutEnd(fabric, revision))
-  const reached = Promise.all(probes.map(({ firstMs }) => firstMs))
-  const [ended] = await Promise.all([publishing, reached.then(() => undefined)])
-  const reachedMs = (await reached).reduce((last, atMs) => Math.max(last, atMs), 0) - fromMs
+  const revision = await publishSources(fabric, sourcesWithLimit(limit))
+  const ended = await rolloutEnd(fabric, revision)
   if (ended.state !== 'completed') throw new Error(`the rollout ended as ${ended.state}: ${ended.why}`)
   const endMs = performance.now()
   await sleep(AFTER_MS)
-  for (const one of [...loads, ...probes]) one.stop()
-  const during = samples.filter(({ atMs }) => atMs >= fromMs && atMs < endMs + AFTER_MS)
-  // The first half second warms up connections.
-  const before = samples.filter(({ atMs }) => atMs >= fromMs - BEFORE_MS + 500 && atMs < fromMs)
+  for (const one of loads) one.stop()
+  await Promise.all(REGIONS.map((region) => decidesBy(fabric, region, limit)))
+  const reached = loads.map(({ firstSeen }) => firstSeen.get(revision) ?? Number.NaN)
+  const samples = loads.flatMap((one) => one.samples)
+  const between = (from: number, to: number) => samples.filter(({ atMs }) => atMs >= from && atMs < to).map(({ tookMs }) => tookMs)
   return {
-    reachedMs,
+    reachedMs: Math.max(...reached) - fromMs,
     endedMs: endMs - fromMs,
     failed: samples.filter(({ ok }) => !ok).length,
-    calls: samples.length,
-    beforeP99Ms: p99(before),
-    duringP99Ms: p99(during),
+    before: between(fromMs - BEFORE_MS + WARM_UP_MS, fromMs),
+    during: between(fromMs, endMs + AFTER_MS),
   }
 }
 
-/** Open loop: a call starts each `1000 / RATE` ms whatever became of those before, so that a slow gateway cannot slow down its own measuring. */
-function load(fabric: RunningFabric, region: string, samples: Sample[]) {
+/**
+ * Open loop: a call starts each `1000 / RATE` ms whatever became of those before, so that a slow gateway cannot slow down its own measuring.
+ * Both limits allow the call: before, during and after it costs the same, and its answer says which revision decided.
+ */
+function load(fabric: RunningFabric, region: string) {
   const gateway = fabric.regions.find((cell) => cell.region === region)?.gateway
   const agent = new Agent({ connections: 16 })
-  const body = JSON.stringify({
-    tool: 'stripe-payments',
-    action: 'create_payment',
-    arguments: { amount: 420_000, currency: 'eur', recipient: 'supplier-7' },
-  })
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${fabric.demo_tokens['finance-agent']}` }
+  const samples: Sample[] = []
+  const firstSeen: FirstSeen = new Map()
   const call = async () => {
     const atMs = performance.now()
-    const ok = await request(`${gateway}/v1/decisions`, { method: 'POST', dispatcher: agent, headers, body }).then(
-      async (answer) => {
-        await answer.body.dump()
-        return answer.statusCode === 200
-      },
-      () => false,
+    const version = await decide(`${gateway}`, fabric, 420_000, agent).then(
+      ({ policy_version }) => policy_version,
+      () => undefined,
     )
-    samples.push({ atMs, tookMs: ok ? performance.now() - atMs : Number.POSITIVE_INFINITY, ok })
+    const doneMs = performance.now()
+    samples.push({ atMs, tookMs: version === undefined ? Number.POSITIVE_INFINITY : doneMs - atMs, ok: version !== undefined })
+    if (version !== undefined && !firstSeen.has(version)) firstSeen.set(version, doneMs)
   }
   const timer = setInterval(() => void call(), 1000 / RATE)
-  return { stop: () => clearInterval(timer) }
+  return { samples, firstSeen, stop: () => clearInterval(timer) }
 }
 
-/** Asks a region until it is stopped. `firstMs`: when it first answered so, on the monotonic clock. */
-function probe(fabric: RunningFabric, region: string, decision: string): { firstMs: Promise<number>; stop(): void } {
+/** @throws Error when the region does not decide by the limit that its answers name the revision of */
+async function decidesBy(fabric: RunningFabric, region: string, limit: number): Promise<void> {
+  const gateway = fabric.regions.find((cell) => cell.region === region)?.gateway
+  const { decision } = await decide(`${gateway}`, fabric, TELLING)
+  const expected = limit === NEW ? 'allow' : 'approval_needed'
+  if (decision !== expected) throw new Error(`${region} answers ${decision} where the limit of ${limit} says ${expected}`)
+}
+
+/** @throws Error when it is no answer of 200 */
+async function decide(
+  gateway: string,
+  fabric: RunningFabric,
+  amount: number,
+  dispatcher?: Agent,
+): Promise<{ decision: string; policy_version: string }> {
   const body = JSON.stringify({
     tool: 'stripe-payments',
     action: 'create_payment',
-    arguments: { amount: TELLING, currency: 'eur', recipient: 'supplier-7' },
+    arguments: { amount, currency: 'eur', recipient: 'supplier-7' },
   })
-  let stopped = false
-  const { promise: firstMs, resolve, reject } = Promise.withResolvers<number>()
-  const ask = async () => {
-    while (!stopped) {
-      const token = fabric.demo_tokens['finance-agent'] ?? ''
-      const { text } = await callGateway(fabric, { entrance: { region }, path: '/v1/decisions', token, body })
-      if ((JSON.parse(text) as { decision?: string }).decision === decision) resolve(performance.now())
-      await sleep(PROBE_MS)
-    }
-  }
-  ask().catch(reject)
-  return {
-    firstMs,
-    stop: () => {
-      stopped = true
-    },
-  }
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${fabric.demo_tokens['finance-agent']}` }
+  const answer = await request(`${gateway}/v1/decisions`, { method: 'POST', headers, body, ...(dispatcher && { dispatcher }) })
+  const text = await answer.body.text()
+  if (answer.statusCode !== 200) throw new Error(`${gateway}: ${answer.statusCode} ${text}`)
+  return JSON.parse(text)
 }
 
 async function settled(fabric: RunningFabric): Promise<void> {
   while (!(await planeStatus(fabric)).converged) await sleep(100)
 }
 
-function p99(samples: readonly Sample[]): number {
-  const sorted = samples.map(({ tookMs }) => tookMs).sort((a, b) => a - b)
+function p99(took: readonly number[]): number {
+  const sorted = took.toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN
 }
 
@@ -144,18 +142,21 @@ function render(rounds: readonly Round[]): string {
   const median = (of: (round: Round) => number) => rounds.map(of).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? Number.NaN
   const worst = (of: (round: Round) => number) => Math.max(...rounds.map(of))
   const seconds = (ms: number) => (ms / 1000).toFixed(1)
+  const all = { before: p99(rounds.flatMap(({ before }) => before)), during: p99(rounds.flatMap(({ during }) => during)) }
+  const calls = rounds.reduce((sum, { before, during }) => sum + before.length + during.length, 0)
+  const failed = rounds.reduce((sum, one) => sum + one.failed, 0)
   const [cpu] = cpus()
   return [
     `Measured ${new Date().toISOString().slice(0, 10)} at commit ${commit()} on ${cpus().length} cores of ${cpu?.model.trim()}, Node ${process.version}, the whole fabric on them; ${rounds.length} publications under ${RATE} calls a second in each region of the zone.`,
     '',
-    '| | median | worst |',
-    '|---|---|---|',
-    `| every region of the zone decides by the new limit after, s | ${seconds(median((one) => one.reachedMs))} | ${seconds(worst((one) => one.reachedMs))} |`,
-    `| rollout over in all regions after, s | ${seconds(median((one) => one.endedMs))} | ${seconds(worst((one) => one.endedMs))} |`,
-    `| P99 before, ms | ${median((one) => one.beforeP99Ms).toFixed(1)} | ${worst((one) => one.beforeP99Ms).toFixed(1)} |`,
-    `| P99 from the first request of the publisher until a second after the end, ms | ${median((one) => one.duringP99Ms).toFixed(1)} | ${worst((one) => one.duringP99Ms).toFixed(1)} |`,
-    `| P99 during to before | ${median((one) => one.duringP99Ms / one.beforeP99Ms).toFixed(2)} | ${worst((one) => one.duringP99Ms / one.beforeP99Ms).toFixed(2)} |`,
-    `| failed calls | ${median((one) => one.failed)} of ${median((one) => one.calls)} | ${worst((one) => one.failed)} |`,
+    '| | all rounds together | median round | worst round |',
+    '|---|---|---|---|',
+    `| every region of the zone decides by the new limit after, s | | ${seconds(median((one) => one.reachedMs))} | ${seconds(worst((one) => one.reachedMs))} |`,
+    `| rollout over in all regions after, s | | ${seconds(median((one) => one.endedMs))} | ${seconds(worst((one) => one.endedMs))} |`,
+    `| P99 in the seconds before, ms | ${all.before.toFixed(1)} | ${median((one) => p99(one.before)).toFixed(1)} | ${worst((one) => p99(one.before)).toFixed(1)} |`,
+    `| P99 from the first request of the publisher until a second after the end, ms | ${all.during.toFixed(1)} | ${median((one) => p99(one.during)).toFixed(1)} | ${worst((one) => p99(one.during)).toFixed(1)} |`,
+    `| P99 during to before | ${(all.during / all.before).toFixed(2)} | ${median((one) => p99(one.during) / p99(one.before)).toFixed(2)} | ${worst((one) => p99(one.during) / p99(one.before)).toFixed(2)} |`,
+    `| failed calls | ${failed} of ${calls} | | |`,
   ].join('\n')
 }
 

@@ -1,4 +1,5 @@
 import type { RunningFabric } from '../../runtime/cli/fabric-client.ts'
+import { PACE } from '../../runtime/cli/policy/watch.ts'
 import type { Sources } from '../../runtime/policy/sources.ts'
 
 /** What the control plane of a running fabric says of a rollout. */
@@ -47,11 +48,11 @@ export async function publishSources(fabric: RunningFabric, sources: Sources, mo
   return revision
 }
 
-/** @returns how it ended */
+/** @returns how it ended; asked as often as the command asks */
 export async function rolloutEnd(fabric: RunningFabric, revision: string): Promise<ShownRollout> {
   for (;;) {
     const { rollout, last_rollout: last } = await planeStatus(fabric)
     if (rollout === null && last?.revision === revision) return last
-    await new Promise((resolve) => setTimeout(resolve, 50))
+    await new Promise((resolve) => setTimeout(resolve, PACE.pollMs))
   }
 }
