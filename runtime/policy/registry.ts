@@ -155,12 +155,21 @@ function checkClosed(value: unknown, path: Path, report: Report, top = true): vo
 
 /** The gateway's validator must take the schema too, in its strict mode: `required` of what is no property is a slip. */
 function checkCompiles(ajv: Ajv, schema: Record<string, unknown>, path: Path, report: Report): void {
+  // Compiling is most of what reading documents costs, they are read several times for each publication, and hardly any changes a schema.
+  const text = JSON.stringify(schema)
+  if (compiling.has(text)) return
   try {
     ajv.compile(schema)
+    if (compiling.size >= COMPILING_MAX) compiling.clear()
+    compiling.add(text)
   } catch (error) {
     report(path, `is no JSON Schema: ${error instanceof Error ? error.message : error}`)
   }
 }
+
+/** Schemas that have compiled, as text. */
+const compiling = new Set<string>()
+const COMPILING_MAX = 1000
 
 function checkPointers({ schema, roles, policy_reads }: Action, path: Path, report: Report): void {
   const recipient = typeof roles.recipient === 'string' ? roles.recipient : roles.recipient?.at
