@@ -49,16 +49,20 @@ export function startLoops(
       }),
       () => (busy() ? busyMs : idleMs),
     ),
-    ...plane.couriers.status().map(({ region }) => visits(region)),
+    ...plane.couriers.status().map(({ region }, index, { length }) => visits(region, (index / length) * idleMs)),
   ]
 
-  /** Where nobody is waited for, a rollout is no reason to ask more often: what changes for a region, it is told at once. */
-  function visits(region: string) {
-    let lastMs = Number.NEGATIVE_INFINITY
+  /**
+   * Where nobody is waited for, a rollout is no reason to ask more often: what changes for a region at a stage, it is told at once. Regions then
+   * have their turns one after the other, so that not all load a candidate at the same moment.
+   */
+  function visits(region: string, offsetMs: number) {
+    const turn = () => Math.floor((performance.now() - offsetMs) / idleMs)
+    let last: number | undefined
     return loop(
       async () => {
-        if (busy() && !plane.awaits(region) && performance.now() - lastMs < idleMs) return
-        lastMs = performance.now()
+        if (busy() && !plane.awaits(region) && last === turn()) return
+        last = turn()
         await plane.couriers.bring(region)
       },
       () => (busy() ? busyMs : idleMs),

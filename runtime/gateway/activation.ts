@@ -74,7 +74,13 @@ export function activation(options: ActivationOptions): Activation {
   const shelf = bundleShelf(options)
   const parts = { ...options, shelf }
   const listeners: (() => void)[] = []
+  let looking = false
+  let untold = false
+  /** Once for all that comes of a look: what is withdrawn because something else takes its place is one change. */
   const changed = () => {
+    untold = true
+    if (looking) return
+    untold = false
     for (const listener of listeners) listener()
   }
   const candidates = candidateKeeper({ shelf, clock, log, changed })
@@ -91,6 +97,16 @@ export function activation(options: ActivationOptions): Activation {
   let lastGoodRefused: string | undefined
 
   const look = async () => {
+    looking = true
+    try {
+      await lookOnce()
+    } finally {
+      looking = false
+      if (untold) changed()
+    }
+  }
+
+  const lookOnce = async () => {
     asked = { ...asked, askedAtMs: clock.now() }
     const [floors, told] = await Promise.allSettled([highWater.read(), options.pointers()])
     for (const { reason } of [floors, told].filter((answer) => answer.status === 'rejected'))

@@ -60,8 +60,8 @@ export function rolloutRoutes({ plane, settings, clock }: RolloutRoutesParts) {
         shadowS: order.shadow_s,
         maxNewDenyPercent: order.max_new_deny_percent,
       })
-      void couriers.round()
-      // The very first publication has nothing to be compared with: it is everywhere at once.
+      // The very first publication has nothing to be compared with: it is everywhere at once. Else whoever only makes it ready has time.
+      void (rollout === null ? couriers.round() : couriers.tell(plane.awaits))
       return reply.code(202).send({ rollout: rollout === null ? null : shown(rollout), revision: release.revision, seq: release.seq })
     })
 

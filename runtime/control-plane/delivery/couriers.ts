@@ -40,8 +40,8 @@ export interface CouriersOptions {
 export interface Couriers {
   /** One round to every region. Settles when each has confirmed or failed. */
   round(): Promise<void>
-  /** One round to each region that is to have something else than it has confirmed. */
-  tell(): Promise<void>
+  /** One round to each of these regions that is to have something else than it has confirmed. Default: to all such. */
+  tell(among?: (region: string) => boolean): Promise<void>
   /** One round to one region, begun after this call. */
   bring(region: string): Promise<void>
   /** Regions whose directory has been read by now. */
@@ -181,7 +181,10 @@ export function couriers({ cells, ring, term, storeName, clock, memory, targetOf
 
   return {
     round: async () => void (await Promise.all([...rounds.values()].map((one) => one.bring()))),
-    tell: async () => void (await Promise.all([...rounds.values()].filter((one) => one.isBehind()).map((one) => one.bring()))),
+    async tell(among = () => true) {
+      const behind = [...rounds].filter(([region, one]) => among(region) && one.isBehind())
+      await Promise.all(behind.map(([, one]) => one.bring()))
+    },
     bring: async (region) => rounds.get(region)?.bring(),
     status: () => [...rounds.values()].map((one) => one.status()),
     reports: (region) => rounds.get(region)?.reports() ?? [],

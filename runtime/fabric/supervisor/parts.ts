@@ -34,14 +34,15 @@ const CONTROL_PLANE_READY_MS = 30_000
 const WORLD_READY_MS = 60_000
 const POLL_MS = 50
 
-// Many small processes on one machine: a young generation of 16 MB each would be most of what they need.
-const LEAN = ['--max-semi-space-size=4']
-
 /**
- * A collection takes 100 ms and more where V8's helpers of one process share its turn on a core with the very thread that waits for them; alone
- * it takes 20. Room for what dies young keeps it seldom. In a region of its own a gateway has cores for helpers, and V8's own defaults.
+ * A collection takes 100 ms and more where V8's helpers of a process share its turn on a core with the very thread that waits for them; alone it
+ * takes 20. In a region of its own a process has cores for helpers, and V8's own defaults.
  */
-const CALLS_FIRST = ['--single-threaded-gc', '--min-semi-space-size=16', '--max-semi-space-size=16']
+const ALONE = '--single-threaded-gc'
+// Many small processes on one machine: a young generation of 16 MB each would be most of what they need.
+const LEAN = [ALONE, '--max-semi-space-size=4']
+// Calls wait for a gateway's collections: room for what dies young keeps them seldom.
+const ROOMY = [ALONE, '--min-semi-space-size=16', '--max-semi-space-size=16']
 
 /**
  * Tables, bucket, keys and credentials of one region.
@@ -125,7 +126,7 @@ export function gatewaySpec({ plan, layout }: Surroundings, cell: Cell, notify: 
     name: 'gateway',
     region,
     script: script('gateway/server.ts'),
-    execArgv: CALLS_FIRST,
+    execArgv: ROOMY,
     env: { ...childEnvironment(environment), ...telemetryEnvironment() },
     logFile: layout.log(`gateway-${region}`),
     ready: (life) => answers(`${loopback(port)}/health/ready`, life),

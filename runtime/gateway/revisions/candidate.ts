@@ -135,9 +135,11 @@ export function candidateKeeper({ shelf, clock, log, changed }: CandidateOptions
       const isAnother = named !== undefined && (named.bundleDigest !== next?.bundleDigest || named.rollout !== next.rollout)
       if (next === undefined || next.withdrawn || isAnother) forget()
       if (next === undefined || next.withdrawn) return
-      const isOfInterest = named === undefined || named.sharePercent !== next.sharePercent || named.compare !== next.compare
+      const isNew = named === undefined
+      const isOtherwise = named !== undefined && (named.sharePercent !== next.sharePercent || named.compare !== next.compare)
       named = next
-      if (isOfInterest) changed()
+      // One that is new is told of when it is loaded, or refused.
+      if (isOtherwise || (isNew && isInForce())) changed()
       if (isInForce()) {
         bundle = inForce?.loaded
         live = refused = undefined
