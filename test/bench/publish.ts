@@ -41,18 +41,25 @@ interface Round {
 
 /** Publishes one limit and the other in turn, under a steady load, and compares the seconds before with those of the rollout. */
 export async function benchPublish(options: BenchOptions): Promise<void> {
-  const running = await startChildFabric('--no-traffic')
-  const rounds: Round[] = []
+  const whole = await roundsIn(options, [])
+  // Half the processes on the same cores: nearer to a gateway that shares its machine with nobody.
+  const zone = await roundsIn(options, ['--regions', REGIONS.join(',')])
+  const table = render({ 'every region runs': whole, "only the zone's regions run": zone })
+  console.log(table)
+  if (options.write) replaceSection('docs/benchmarks.md', 'publish', table)
+}
+
+async function roundsIn({ rounds }: BenchOptions, up: readonly string[]): Promise<Round[]> {
+  const running = await startChildFabric('--no-traffic', ...up)
   try {
     // What a fabric that was just started has not done yet, it does by code that is not compiled: a while of load and two publications before.
     for (const limit of [NEW, OLD]) await oneRound(running.fabric, limit)
-    for (let round = 0; round < options.rounds; round++) rounds.push(await oneRound(running.fabric, round % 2 === 0 ? NEW : OLD))
+    const done: Round[] = []
+    for (let round = 0; round < rounds; round++) done.push(await oneRound(running.fabric, round % 2 === 0 ? NEW : OLD))
+    return done
   } finally {
     await running.stop()
   }
-  const table = render(rounds)
-  console.log(table)
-  if (options.write) replaceSection('docs/benchmarks.md', 'publish', table)
 }
 
 async function oneRound(fabric: RunningFabric, limit: number): Promise<Round> {
@@ -138,26 +145,46 @@ function p99(took: readonly number[]): number {
   return sorted[Math.floor(sorted.length * 0.99)] ?? Number.NaN
 }
 
-function render(rounds: readonly Round[]): string {
-  const median = (of: (round: Round) => number) => rounds.map(of).sort((a, b) => a - b)[Math.floor(rounds.length / 2)] ?? Number.NaN
-  const worst = (of: (round: Round) => number) => Math.max(...rounds.map(of))
-  const seconds = (ms: number) => (ms / 1000).toFixed(1)
-  const all = { before: p99(rounds.flatMap(({ before }) => before)), during: p99(rounds.flatMap(({ during }) => during)) }
+function render(fabrics: Readonly<Record<string, readonly Round[]>>): string {
+  const columns = Object.entries(fabrics).map(([name, rounds]) => ({ name, cells: cellsOf(rounds) }))
+  const [cpu] = cpus()
+  const rounds = Math.max(...Object.values(fabrics).map(({ length }) => length))
+  return [
+    `Measured ${new Date().toISOString().slice(0, 10)} at commit ${commit()} on ${cpus().length} cores of ${cpu?.model.trim()}, Node ${process.version}, the fabric and its callers on them; ${rounds} publications under ${RATE} calls a second in each region of the zone. Median and worst are of rounds.`,
+    '',
+    `| | ${columns.map(({ name }) => `${name}: median | worst`).join(' | ')} |`,
+    `|---|${'---|---|'.repeat(columns.length)}`,
+    ...ROWS.map((row, index) => `| ${row} | ${columns.map(({ cells }) => cells[index]?.join(' | ')).join(' | ')} |`),
+  ].join('\n')
+}
+
+const ROWS = [
+  'every region of the zone decides by the new limit after, s',
+  'rollout over in all regions after, s',
+  'P99 in the seconds before, ms',
+  'P99 from the first request of the publisher until a second after the end, ms',
+  'P99 during to before',
+  'P99 during to before, calls of all rounds together',
+  'failed calls',
+]
+
+/** A median and a worst for each of the rows. */
+function cellsOf(rounds: readonly Round[]): [string, string][] {
+  const both = (of: (round: Round) => number, digits: number): [string, string] => {
+    const sorted = rounds.map(of).sort((a, b) => a - b)
+    return [sorted[Math.floor(sorted.length / 2)], sorted.at(-1)].map((value = Number.NaN) => value.toFixed(digits)) as [string, string]
+  }
   const calls = rounds.reduce((sum, { before, during }) => sum + before.length + during.length, 0)
   const failed = rounds.reduce((sum, one) => sum + one.failed, 0)
-  const [cpu] = cpus()
   return [
-    `Measured ${new Date().toISOString().slice(0, 10)} at commit ${commit()} on ${cpus().length} cores of ${cpu?.model.trim()}, Node ${process.version}, the whole fabric on them; ${rounds.length} publications under ${RATE} calls a second in each region of the zone.`,
-    '',
-    '| | all rounds together | median round | worst round |',
-    '|---|---|---|---|',
-    `| every region of the zone decides by the new limit after, s | | ${seconds(median((one) => one.reachedMs))} | ${seconds(worst((one) => one.reachedMs))} |`,
-    `| rollout over in all regions after, s | | ${seconds(median((one) => one.endedMs))} | ${seconds(worst((one) => one.endedMs))} |`,
-    `| P99 in the seconds before, ms | ${all.before.toFixed(1)} | ${median((one) => p99(one.before)).toFixed(1)} | ${worst((one) => p99(one.before)).toFixed(1)} |`,
-    `| P99 from the first request of the publisher until a second after the end, ms | ${all.during.toFixed(1)} | ${median((one) => p99(one.during)).toFixed(1)} | ${worst((one) => p99(one.during)).toFixed(1)} |`,
-    `| P99 during to before | ${(all.during / all.before).toFixed(2)} | ${median((one) => p99(one.during) / p99(one.before)).toFixed(2)} | ${worst((one) => p99(one.during) / p99(one.before)).toFixed(2)} |`,
-    `| failed calls | ${failed} of ${calls} | | |`,
-  ].join('\n')
+    both(({ reachedMs }) => reachedMs / 1000, 1),
+    both(({ endedMs }) => endedMs / 1000, 1),
+    both(({ before }) => p99(before), 1),
+    both(({ during }) => p99(during), 1),
+    both(({ before, during }) => p99(during) / p99(before), 2),
+    [(p99(rounds.flatMap(({ during }) => during)) / p99(rounds.flatMap(({ before }) => before))).toFixed(2), ''],
+    [`${failed} of ${calls}`, ''],
+  ]
 }
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms))
