@@ -46,8 +46,8 @@ export async function readied(named: Names, before: InForce | undefined, floors:
   // The marks are raised last, after all that can fail, and before the swap: a process that dies in between has
   // activated nothing, and none can activate less than what any of this region has served.
   await raise(options.highWater, 'bundle', loaded.bundle.seq)
-  // The one in force has raised its own when it came.
-  if (directory !== before?.directory) await raise(options.highWater, 'directory', directory.seq)
+  // The one in force has raised its own when it came, unless the table has lost it since.
+  if (directory !== before?.directory || floors.directory < directory.seq) await raise(options.highWater, 'directory', directory.seq)
   return { loaded, directory, policy }
 }
 

@@ -51,6 +51,41 @@ test('loads a candidate beside what is in force, with the same directory, and ra
   expect(policies.status().candidate).toMatchObject({ loaded: true, refusal: undefined })
 })
 
+test('a candidate whose turn has come is one change, though it is withdrawn as such, and raises no mark that stands', async () => {
+  const { policies, offer, promote, state, marks } = await serving()
+  const named = await offer(next(), { sharePercent: 10, compare: true })
+  await policies.poll()
+  promote()
+  state.candidate = { ...named, withdrawn: true }
+  state.raised = []
+  const said = state.changes
+  await policies.poll()
+  expect(policies.current()?.bundleSeq).toBe(6)
+  expect(policies.status().candidate).toBeUndefined()
+  expect(state.changes).toBe(said + 1)
+  expect(state.raised).toEqual(['bundle'])
+
+  // A table that was lost gets both back.
+  marks.directory = 0
+  await offer({ ...next(), seq: 7 })
+  promote()
+  await policies.poll()
+  expect(marks).toEqual({ bundle: 7, directory: 5 })
+})
+
+test('a candidate is told of when it is loaded, and not when it is named', async () => {
+  const { policies, offer, state } = await serving()
+  const told: unknown[] = []
+  policies.onChange(() => told.push(policies.status().candidate?.loaded))
+  await offer(next())
+  await policies.poll()
+  await policies.poll()
+  expect(told).toEqual([true])
+  state.candidate = undefined
+  await policies.poll()
+  expect(told).toEqual([true, undefined])
+})
+
 test('takes in a new share at the next look, without loading again, and says so once', async () => {
   const { policies, offer, state } = await serving()
   const named = await offer(next())

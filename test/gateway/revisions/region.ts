@@ -25,12 +25,15 @@ export function testRegion(trust: TestTrust) {
     torn: 0,
     /** Objects that the bucket does not hand out before this. */
     held: undefined as { key: string; until: Promise<void> } | undefined,
+    /** Marks that were to be raised. */
+    raised: [] as Watermark[],
     /** Added to the clock. */
     aheadMs: 0,
   }
   const highWater: HighWater = {
     read: async () => ({ ...marks }),
     raise: async (mark, seq) => {
+      state.raised.push(mark)
       if (seq < marks[mark]) return false
       marks[mark] = seq
       return true
