@@ -36,7 +36,10 @@ export function regionalHighWater(client: DynamoDBClient, table: string): HighWa
         }),
       )
       const seqOf = (mark: Watermark) => {
-        const stored = Items.find(({ sk }) => sk?.S === mark)?.seq?.N ?? 0
+        const item = Items.find(({ sk }) => sk?.S === mark)
+        if (item === undefined) return 0
+        // One that stands there and says nothing is no mark of zero: that would let everything back in.
+        const stored = item.seq?.N
         const seq = Number(stored)
         if (!Number.isSafeInteger(seq) || seq < 0) throw new Error(`high-water mark ${mark} is ${stored}, not a sequence number`)
         return seq

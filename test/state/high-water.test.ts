@@ -24,18 +24,21 @@ test('ends at the highest of many processes that race', async () => {
   expect((await mark.read()).directory).toBe(30)
 })
 
-test('refuses to read a mark that is no sequence number', async () => {
-  const mark = regionalHighWater(tables.client, 'state')
-  await tables.client.send(
-    new UpdateItemCommand({
-      TableName: 'state',
-      Key: { pk: { S: 'hwm' }, sk: { S: 'bundle' } },
-      UpdateExpression: 'SET seq = :bad',
-      ExpressionAttributeValues: { ':bad': { N: '-1' } },
-    }),
-  )
-  await expect(mark.read()).rejects.toThrow('not a sequence number')
-})
+test.each([{ N: '-1' }, { N: '1.5' }, { S: '7' }, { NULL: true as const }])(
+  'refuses to read a mark that is no sequence number: %j',
+  async (bad) => {
+    const mark = regionalHighWater(tables.client, 'state')
+    await tables.client.send(
+      new UpdateItemCommand({
+        TableName: 'state',
+        Key: { pk: { S: 'hwm' }, sk: { S: 'bundle' } },
+        UpdateExpression: 'SET seq = :bad',
+        ExpressionAttributeValues: { ':bad': bad },
+      }),
+    )
+    await expect(mark.read()).rejects.toThrow('not a sequence number')
+  },
+)
 
 test('refuses to answer when the table does not', async () => {
   await expect(regionalHighWater(tables.client, 'no-such-table').read()).rejects.toThrow()
