@@ -20,7 +20,8 @@ export interface FleetReporterOptions {
 }
 
 const IDLE_MS = 5000
-const ROLLOUT_MS = 500
+// Twice in the shortest bake time: what is seen at its end must not be what was seen at its begin.
+const ROLLOUT_MS = 250
 
 /** Nothing depends on a report: what fails is told once, and said again at the next time. */
 export function fleetReporter({ fleet, compose, log, idleMs = IDLE_MS, rolloutMs = ROLLOUT_MS }: FleetReporterOptions): FleetReporter {
