@@ -35,8 +35,8 @@ const WORLD_READY_MS = 60_000
 const POLL_MS = 50
 
 /**
- * A collection takes 100 ms and more where V8's helpers of a process share its turn on a core with the very thread that waits for them; alone it
- * takes 20. In a region of its own a process has cores for helpers, and V8's own defaults.
+ * V8's helpers of a process share its turn on a core with the very thread that waits for them, so that where cores are few a collection takes
+ * several times as long with them as without. In a region of its own a process has cores for helpers, and V8's own defaults.
  */
 const ALONE = '--single-threaded-gc'
 // Many small processes on one machine: a young generation of 16 MB each would be most of what they need.
